@@ -1,0 +1,18 @@
+//! What all methods have in common.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{GetInfo, GetInterfaceDescription, Reread, Shutdown, Status, Tell};
+
+/// A method; the value holds the parameters of one call.
+pub trait Method: Serialize {
+    /// Its full name.
+    const NAME: &'static str;
+    /// Its reply, the same for each when there are several.
+    type Reply: Serialize + DeserializeOwned;
+}
+
+/// The full names of all methods.
+pub const METHODS: [&str; 6] =
+    [Tell::NAME, Status::NAME, Reread::NAME, Shutdown::NAME, GetInfo::NAME, GetInterfaceDescription::NAME];

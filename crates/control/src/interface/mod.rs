@@ -1,0 +1,24 @@
+//! What can be asked of the daemon: `org.clinit.Init`, and `org.varlink.service`, which describes it.
+//!
+//! Each method is a type: its parameters as fields, its name and its reply through [`Method`]. The text
+//! files of the interfaces say the same in varlink's own language; a test compares the two, so that
+//! neither can move alone. The daemon reads calls with [`Request::parse`].
+
+mod error;
+mod init;
+mod method;
+mod request;
+mod service;
+mod status;
+
+pub use error::CallError;
+pub use init::{Fault, Outcome, Reread, RereadReply, Shutdown, ShutdownReply, Tell, TellReply};
+pub use method::{METHODS, Method};
+pub use request::Request;
+pub use service::{
+    GetInfo, GetInfoReply, GetInterfaceDescription, GetInterfaceDescriptionReply, INIT, INIT_IDL, SERVICE,
+    SERVICE_IDL,
+};
+pub use status::{
+    DaemonStatus, EntryState, EntryStatus, ExitStatus, GroupState, GroupStatus, Status, StatusReply,
+};

@@ -1,0 +1,164 @@
+//! Samples of every type of the interfaces: with all there can be, and with no more than there must be.
+
+use clinit_control::interface::{
+    CallError, DaemonStatus, EntryState, EntryStatus, ExitStatus, Fault, GetInfo, GetInterfaceDescription,
+    GroupState, GroupStatus, Method, Outcome, Reread, RereadReply, Shutdown, ShutdownReply, Status,
+    StatusReply, Tell, TellReply,
+};
+use clinit_engine::name::{GroupName, Level, Tag};
+use clinit_engine::spec::Mode;
+use serde_json::{Value, to_value};
+
+/// A method with samples of its parameters and replies.
+pub(crate) struct Sample {
+    pub(crate) method: &'static str,
+    pub(crate) parameters: Vec<Value>,
+    pub(crate) replies: Vec<Value>,
+}
+
+pub(crate) fn methods() -> Vec<Sample> {
+    let (group, level) = (GroupName::new("web").unwrap(), Level::new("run").unwrap());
+    let started = TellReply::started(group.clone(), level.clone(), None, vec![]);
+    let warned = TellReply::started(group, level, Some(text()), faults());
+    let mut told = vec![started, warned.clone()];
+    told.extend(Outcome::ALL.map(|outcome| warned.clone().ended(outcome, Some(GroupState::Done))));
+    let description = GetInterfaceDescription { interface: "org.clinit.Init".to_owned() };
+    vec![
+        sample(
+            &[
+                Tell { group: text(), level: text(), strict: false },
+                Tell { group: text(), level: text(), strict: true },
+            ],
+            &told,
+        ),
+        sample(
+            &[Status::default(), Status { group: Some(text()), tag: Some(text()) }],
+            &[StatusReply { daemon: daemon(), groups: groups() }],
+        ),
+        sample(&[Reread {}], &[RereadReply { changed: true, faults: faults(), warnings: faults() }]),
+        sample(&[Shutdown { now: true }, Shutdown { now: false }], &[ShutdownReply::default()]),
+        sample(&[GetInfo {}], &[GetInfo {}.answer()]),
+        sample(std::slice::from_ref(&description), &[description.clone().answer().unwrap()]),
+    ]
+}
+
+fn sample<M: Method>(parameters: &[M], replies: &[M::Reply]) -> Sample {
+    let replies: Vec<_> = replies.iter().map(|reply| to_value(reply).unwrap()).collect();
+    for reply in &replies {
+        let read: M::Reply = serde_json::from_value(reply.clone()).unwrap();
+        assert_eq!(to_value(&read).unwrap(), *reply, "a reply reads as it is written");
+    }
+    let parameters = parameters.iter().map(|parameters| to_value(parameters).unwrap()).collect();
+    Sample { method: M::NAME, parameters, replies }
+}
+
+fn text() -> String {
+    "text".to_owned()
+}
+
+fn faults() -> Vec<Fault> {
+    let fault = Fault { source: text(), line: 3, column: 12, message: text(), hint: None };
+    vec![Fault { hint: Some(text()), ..fault.clone() }, fault]
+}
+
+fn daemon() -> DaemonStatus {
+    DaemonStatus {
+        keeper_pid: 1,
+        engine_pid: 2,
+        version: text(),
+        table: text(),
+        socket: text(),
+        clstat: text(),
+        since_ms: 1,
+    }
+}
+
+fn groups() -> Vec<GroupStatus> {
+    let group = |state| GroupStatus {
+        name: GroupName::new("web").unwrap(),
+        level: None,
+        target: None,
+        state,
+        told: false,
+        entries: entries(),
+    };
+    let level = Level::new("run").ok();
+    let full = GroupStatus { level: level.clone(), target: level, ..group(GroupState::Done) };
+    GroupState::ALL.into_iter().map(group).chain([full]).collect()
+}
+
+fn entries() -> Vec<EntryStatus> {
+    let bare = EntryStatus {
+        tag: Tag::new("httpd").unwrap(),
+        mode: Mode::Respawn,
+        levels: vec![Level::new("run").unwrap()],
+        wanted: true,
+        state: EntryState::Down,
+        pid: None,
+        since_ms: 1,
+        restarts: 0,
+        last_exit: None,
+        last_exit_ms: None,
+        why: None,
+        until_ms: None,
+        command: text(),
+    };
+    let exits = [
+        ExitStatus::Exited { code: 1 },
+        ExitStatus::Signalled { signal: text() },
+        ExitStatus::NotExecuted { error: text() },
+        ExitStatus::NotSpawned { error: text() },
+        ExitStatus::Unknown,
+    ];
+    let full = exits.into_iter().map(|exit| EntryStatus {
+        pid: Some(3),
+        last_exit: Some(exit),
+        last_exit_ms: Some(4),
+        why: Some(text()),
+        until_ms: Some(5),
+        ..bare.clone()
+    });
+    let modes = Mode::ALL.into_iter().map(|mode| EntryStatus { mode, ..bare.clone() });
+    let states = EntryState::ALL.into_iter().map(|state| EntryStatus { state, ..bare.clone() });
+    full.chain(modes).chain(states).collect()
+}
+
+/// Every error as its reply.
+pub(crate) fn errors() -> Vec<Value> {
+    let (name, suggestion) = (text(), Some(text()));
+    let errors = [
+        CallError::NoSuchGroup { group: text(), suggestion: None },
+        CallError::NoSuchGroup { group: text(), suggestion: suggestion.clone() },
+        CallError::NoSuchLevel { group: text(), level: text(), levels: vec![text()], suggestion: None },
+        CallError::NoSuchLevel {
+            group: text(),
+            level: text(),
+            levels: vec![],
+            suggestion: suggestion.clone(),
+        },
+        CallError::NoSuchEntry { name: text(), suggestion: None },
+        CallError::NoSuchEntry { name: text(), suggestion },
+        CallError::Ambiguous { name },
+        CallError::NotPermitted { what: text(), remedy: text() },
+        CallError::ShuttingDown,
+        CallError::Busy,
+        CallError::InterfaceNotFound { interface: text() },
+        CallError::MethodNotFound { method: text() },
+        CallError::MethodNotImplemented { method: text() },
+        CallError::InvalidParameter { parameter: text() },
+        CallError::PermissionDenied,
+        CallError::ExpectedMore,
+    ];
+    for error in &errors {
+        match error {
+            // An error that is new does not compile here: it wants its sample above.
+            CallError::NoSuchGroup { .. } | CallError::NoSuchLevel { .. } => {}
+            CallError::NoSuchEntry { .. } | CallError::Ambiguous { .. } => {}
+            CallError::NotPermitted { .. } | CallError::ShuttingDown | CallError::Busy => {}
+            CallError::InterfaceNotFound { .. } | CallError::MethodNotFound { .. } => {}
+            CallError::MethodNotImplemented { .. } | CallError::InvalidParameter { .. } => {}
+            CallError::PermissionDenied | CallError::ExpectedMore => {}
+        }
+    }
+    errors.iter().map(|error| to_value(error).unwrap()).collect()
+}

@@ -1,0 +1,231 @@
+//! From the inherited descriptors, and what an engine before this one remembered, to a running engine.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+
+use clinit_engine::event::{Action, Event};
+use clinit_engine::node::Node;
+use clinit_engine::record::Record;
+use clinit_engine::time::Instant;
+use clinit_keeper::{Reviver, descriptors as fixed};
+use clinit_sys::inherit;
+use clinit_sys::signals::{SignalFd, block_all_and_reset};
+use clinit_table::{ParseOptions, Source};
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, openat, unlinkat};
+use rustix::process::{geteuid, getppid};
+
+use super::clients::Clients;
+use super::disk::Disk;
+use super::journal::{Item, Journal};
+use super::lowering::Lowering;
+use super::notes::Notes;
+use super::packets::Packets;
+use super::tables::{self, Tables, Waiting};
+use super::{Engine, Status, now, tablefile};
+use crate::roles::{Manner, Setup};
+
+/// What the events of the loop are of; clients come behind.
+pub(super) mod source {
+    pub(crate) const KEEPER: u64 = 1;
+    pub(crate) const FEED: u64 = 2;
+    pub(crate) const LISTEN: u64 = 3;
+    pub(crate) const LIFE: u64 = 4;
+    pub(crate) const DISK: u64 = 5;
+    pub(crate) const SIGNALS: u64 = 6;
+    pub(crate) const FIRST_CLIENT: u64 = 16;
+}
+
+/// A file in the state folder that asks the engine to read the table: a daemon was started where another
+/// had died, and goes on where that one was before it looks at what the table says now.
+pub(crate) const REREAD: &str = "reread";
+
+/// Why the engine could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// It was not started by a keeper.
+    #[error("failed to take over the descriptors of an engine")]
+    Descriptors(#[source] io::Error),
+    /// Its state folder is of no use.
+    #[error("failed to use the state folder")]
+    State(#[source] io::Error),
+    /// The system refused something that a loop needs.
+    #[error("failed to prepare the engine's loop")]
+    Loop(#[source] io::Error),
+}
+
+/// Puts into a new state folder what the first engine begins with: the table, and when it all began.
+pub(crate) fn prepare_state(state: OwnedFd, sources: &[Source]) -> io::Result<()> {
+    tablefile::write(&state, 0, sources)?;
+    let (mut journal, _) = Journal::open(state)?;
+    journal.append(&[], || vec![Item::Started(now()), Item::Table(0)])
+}
+
+/// Runs the engine until all has ended or the keeper is gone.
+///
+/// # Errors
+/// It could not begin. Once it runs it does not fail.
+pub fn run(setup: Setup, arguments: Vec<OsString>) -> Result<(), EngineError> {
+    let arguments = arguments.into_iter().map(OsStringExt::into_vec).collect();
+    let environment = std::env::vars_os().map(|(name, value)| {
+        [name.into_vec(), b"=".to_vec(), value.into_vec()].concat()
+    });
+    let reviver = Reviver::take(arguments, environment.collect()).map_err(EngineError::Descriptors)?;
+    let mut engine = Engine::begin(setup, reviver)?;
+    engine.attend();
+    Ok(())
+}
+
+impl Engine {
+    fn begin(setup: Setup, reviver: Reviver) -> Result<Self, EngineError> {
+        let take = |number| inherit::take(number).map_err(EngineError::Descriptors);
+        let (keeper, feed, life) = (take(fixed::KEEPER)?, take(fixed::FEED)?, take(fixed::LIFE)?);
+        block_all_and_reset().map_err(EngineError::Loop)?;
+        let state = reviver.state().try_clone().map_err(EngineError::Descriptors)?;
+        let only = wait_for_the_last_engine(&state).map_err(EngineError::State)?;
+        let (journal, memory) = Journal::open(state).map_err(EngineError::State)?;
+
+        let now = now();
+        let revision = memory.table.unwrap_or(0);
+        let sources = tablefile::read(reviver.state(), revision).map_err(EngineError::State)?;
+        let options = ParseOptions { dialect: setup.dialect };
+        let parsed = clinit_table::parse(&sources, options);
+        let name = setup.table.to_string_lossy().into_owned();
+        let mut verdict = tables::judge(&parsed, setup.dialect, &name);
+        verdict.changed = false;
+        let begun_before = !memory.records.is_empty();
+        let node = if begun_before {
+            Node::restore(parsed.table.clone(), memory.records, now)
+        } else {
+            Node::new()
+        };
+
+        let signals = SignalFd::new(&[1, 2, 15]).map_err(EngineError::Loop)?;
+        let disk = Disk::new().map_err(EngineError::Loop)?;
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|error| EngineError::Loop(error.into()))?;
+        let listener = reviver.listener();
+        for (fd, data) in [
+            (listener.as_fd(), source::LISTEN),
+            (life.as_fd(), source::LIFE),
+            (disk.ready(), source::DISK),
+            (signals.as_fd(), source::SIGNALS),
+        ] {
+            let data = EventData::new_u64(data);
+            epoll::add(&epoll, fd, data, EventFlags::IN).map_err(|error| EngineError::Loop(error.into()))?;
+        }
+        let link = |fd, data| {
+            Packets::new(fd, epoll.as_fd(), data).map_err(|error| EngineError::Loop(error.into()))
+        };
+        let (keeper, feed) = (link(keeper, source::KEEPER)?, link(feed, source::FEED)?);
+        let path = std::env::var_os("PATH");
+        let mut engine = Self {
+            lowering: Lowering::new(path.as_deref(), &setup.socket, setup.manner),
+            notes: Notes::new(setup.manner, label(&setup)),
+            keeper_pid: getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs()),
+            clients: Clients::new(geteuid().as_raw(), source::FIRST_CLIENT),
+            tables: Tables::new(revision, sources, verdict),
+            setup,
+            node,
+            epoll,
+            reviver,
+            keeper,
+            feed,
+            signals,
+            waiters: Vec::new(),
+            disk,
+            journal,
+            actions: Vec::new(),
+            items: Vec::new(),
+            journal_failed: false,
+            status: Status { is_stale: true, ..Status::default() },
+            followed: std::collections::BTreeSet::new(),
+            started: memory.started.unwrap_or(now),
+            leaving: false,
+            keeper_gone: false,
+            _life: life,
+            _only: only,
+        };
+        if begun_before {
+            engine.remember_names();
+            if unlinkat(engine.reviver.state(), REREAD, AtFlags::empty()).is_ok() {
+                engine.read_table_for(Waiting::Signal, now);
+            }
+        } else {
+            engine.happen(Event::TableAccepted(parsed.table), now);
+            if engine.setup.manner == Manner::Up {
+                engine.bring_up(now);
+            }
+        }
+        Ok(engine)
+    }
+
+    fn remember_names(&mut self) {
+        for (id, entry) in self.node.entries() {
+            self.notes.name(id, entry.key());
+        }
+    }
+
+    /// `up`: every group that has no initdefault, but one level only, takes that one.
+    fn bring_up(&mut self, now: Instant) {
+        let untold: Vec<_> = self
+            .node
+            .groups()
+            .filter(|group| group.target().is_none() && !group.members().is_empty())
+            .map(|group| (group.name().clone(), self.node.named_levels(group)))
+            .collect();
+        for (group, levels) in untold {
+            if let [level] = levels.as_slice() {
+                self.happen(Event::Told { group, level: level.clone() }, now);
+                continue;
+            }
+            let levels: Vec<&str> = levels.iter().map(clinit_engine::Level::as_str).collect();
+            let socket = self.setup.socket.display();
+            self.notes.say(&format!(
+                "{group}: left alone: it has the levels {} and no initdefault; tell it one: \
+                 clinit -s {socket} tell {group} LEVEL",
+                levels.join(", ")
+            ));
+        }
+    }
+
+    /// Everything that is to be remembered, for a journal that is written anew.
+    pub(super) fn everything(node: &Node, started: Instant, revision: u64) -> Vec<Item> {
+        let records = node.all_records().into_iter().map(Item::Node);
+        [Item::Started(started), Item::Table(revision)].into_iter().chain(records).collect()
+    }
+
+    /// What changed in the node since it was last asked.
+    pub(super) fn take_items(&mut self) -> Vec<Item> {
+        let mut records: Vec<Record> = Vec::new();
+        self.node.take_records(&mut records);
+        let mut items = std::mem::take(&mut self.items);
+        items.extend(records.into_iter().map(Item::Node));
+        items
+    }
+
+    /// Lets something happen to the node; what is to be done waits for the end of the turn.
+    pub(super) fn happen(&mut self, event: Event, now: Instant) {
+        let mut actions: Vec<Action> = std::mem::take(&mut self.actions);
+        self.node.step(now, event, &mut actions);
+        self.actions = actions;
+    }
+}
+
+/// What stands before the engine's own lines.
+fn label(setup: &Setup) -> String {
+    match (setup.manner, setup.color) {
+        (Manner::Daemon, _) => "clinit: ".to_owned(),
+        (Manner::Up, false) => "clinit | ".to_owned(),
+        (Manner::Up, true) => "\u{1b}[1mclinit\u{1b}[0m | ".to_owned(),
+    }
+}
+
+/// The engine before this one may be just ending.
+fn wait_for_the_last_engine(state: &OwnedFd) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let lock = openat(state, "engine.lock", flags, Mode::from_raw_mode(0o600))?;
+    flock(&lock, FlockOperation::LockExclusive)?;
+    Ok(lock)
+}

@@ -1,0 +1,280 @@
+//! Who is connected to the socket, and what each is owed.
+//!
+//! A client that sends garbage, stalls or floods costs only itself: messages, clients and waits are
+//! bounded, and one call of a client is answered before the next is read.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use clinit_control::CallError;
+use clinit_control::frame::{self, Decoder, REQUEST_BYTES_MAX};
+use clinit_engine::time::Instant;
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::net::{SocketFlags, accept_with, sockopt::socket_peercred};
+use serde::Serialize;
+
+/// The most clients at once.
+const CLIENTS_MAX: usize = 128;
+
+/// The most clients of one user who is not the daemon's own, nor root.
+const CLIENTS_OF_STRANGER_MAX: usize = 16;
+
+/// How long a message may take to arrive whole.
+const MESSAGE_TIME: Duration = Duration::from_secs(5);
+
+/// How long a client may take to read what it is sent.
+const READ_TIME: Duration = Duration::from_secs(10);
+
+/// How long a client may be connected without asking anything.
+const IDLE_TIME: Duration = Duration::from_secs(60);
+
+/// How much a client may be owed: all that one status of the largest table can be.
+const OWED_BYTES_MAX: usize = 128 << 20;
+
+/// Names a connection; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ClientId(pub(crate) u64);
+
+#[derive(Debug)]
+struct Client {
+    stream: UnixStream,
+    uid: u32,
+    decoder: Decoder,
+    out: Vec<u8>,
+    sent: usize,
+    /// A call is being answered; the next waits.
+    is_busy: bool,
+    /// Its side of the connection has ended: it is kept for what it is owed.
+    has_ended: bool,
+    watches_out: bool,
+    /// Since when the present wait lasts: for the rest of a message, for reading, or for a call.
+    since: Instant,
+}
+
+/// All clients.
+#[derive(Debug)]
+pub(crate) struct Clients {
+    own_uid: u32,
+    first_data: u64,
+    next: u64,
+    clients: BTreeMap<ClientId, Client>,
+}
+
+/// A whole message of a client that may have one answered.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) client: ClientId,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Clients {
+    /// Events of clients have data from `first_data` on.
+    pub(crate) fn new(own_uid: u32, first_data: u64) -> Self {
+        Self { own_uid, first_data, next: 0, clients: BTreeMap::new() }
+    }
+
+    /// Takes everyone who waits at the socket.
+    pub(crate) fn accept(&mut self, listener: BorrowedFd<'_>, epoll: BorrowedFd<'_>, now: Instant) {
+        while let Ok(socket) = accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+            self.admit(socket, epoll, now);
+        }
+    }
+
+    fn admit(&mut self, socket: OwnedFd, epoll: BorrowedFd<'_>, now: Instant) {
+        let Ok(peer) = socket_peercred(&socket) else { return };
+        let uid = peer.uid.as_raw();
+        let mut stream = UnixStream::from(socket);
+        let of_user = self.clients.values().filter(|client| client.uid == uid).count();
+        let stranger_has_enough = !self.may_change(uid) && of_user >= CLIENTS_OF_STRANGER_MAX;
+        if stranger_has_enough || (self.clients.len() >= CLIENTS_MAX && !self.evict_idle()) {
+            let mut refusal = Vec::new();
+            let _said_or_not = frame::encode(&CallError::Busy, &mut refusal).map(|()| stream.write(&refusal));
+            return;
+        }
+        let id = ClientId(self.next);
+        self.next += 1;
+        let data = EventData::new_u64(self.first_data + id.0);
+        if epoll::add(epoll, &stream, data, EventFlags::IN).is_ok() {
+            let client = Client {
+                stream,
+                uid,
+                decoder: Decoder::new(REQUEST_BYTES_MAX),
+                out: Vec::new(),
+                sent: 0,
+                is_busy: false,
+                has_ended: false,
+                watches_out: false,
+                since: now,
+            };
+            self.clients.insert(id, client);
+        }
+    }
+
+    /// Makes room: the client that has been idle longest goes.
+    fn evict_idle(&mut self) -> bool {
+        let idle = self.clients.iter().filter(|(_, client)| client.is_idle());
+        let longest = idle.min_by_key(|(_, client)| client.since).map(|(&id, _)| id);
+        longest.is_some_and(|id| self.clients.remove(&id).is_some())
+    }
+
+    /// Whether a user may change things: root, and the daemon's own.
+    fn may_change(&self, uid: u32) -> bool {
+        uid == 0 || uid == self.own_uid
+    }
+
+    /// Whether a client may change things.
+    pub(crate) fn is_trusted(&self, id: ClientId) -> bool {
+        self.clients.get(&id).is_some_and(|client| self.may_change(client.uid))
+    }
+
+    /// Reads what a client sent: all of it from one that has hung up. One whose stream is of no use any
+    /// more is gone.
+    pub(crate) fn read(&mut self, data: u64, hung_up: bool, now: Instant) -> Option<ClientId> {
+        let id = ClientId(data.checked_sub(self.first_data)?);
+        let client = self.clients.get_mut(&id)?;
+        let mut buffer = [0; 16 * 1024];
+        // Otherwise one read a turn: nobody keeps the others waiting. While a call is being answered nothing
+        // more is taken in than what fits behind it.
+        while !client.has_ended && client.decoder.pending() < REQUEST_BYTES_MAX {
+            match client.stream.read(&mut buffer) {
+                Ok(0) => client.has_ended = true,
+                Ok(size) => {
+                    client.decoder.push(&buffer[..size]);
+                    client.since = now;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+                Err(_) => {
+                    self.clients.remove(&id);
+                    return None;
+                }
+            }
+            if !hung_up {
+                break;
+            }
+        }
+        Some(id)
+    }
+
+    /// The next call of a client, if it may have one answered now.
+    pub(crate) fn next_message(&mut self, id: ClientId) -> Option<Message> {
+        let client = self.clients.get_mut(&id)?;
+        if client.is_busy {
+            return None;
+        }
+        match client.decoder.pop() {
+            Ok(Some(bytes)) => {
+                client.is_busy = true;
+                Some(Message { client: id, bytes })
+            }
+            Ok(None) if !client.has_ended => None,
+            // Too long a message, or the client has ended and was answered.
+            Ok(None) | Err(_) => {
+                if client.out.is_empty() {
+                    self.clients.remove(&id);
+                }
+                None
+            }
+        }
+    }
+
+    /// Owes a client a reply.
+    pub(crate) fn reply(&mut self, id: ClientId, reply: &impl Serialize) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        if frame::encode(reply, &mut client.out).is_err() || client.out.len() > OWED_BYTES_MAX {
+            self.clients.remove(&id);
+        }
+    }
+
+    /// The call was answered to the end.
+    pub(crate) fn answered(&mut self, id: ClientId, now: Instant) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.is_busy = false;
+            client.since = now;
+        }
+    }
+
+    /// A client that sent what is no call.
+    pub(crate) fn drop_client(&mut self, id: ClientId) {
+        self.clients.remove(&id);
+    }
+
+    /// Sends what clients take, and sees to being told when they take more. Returns those who may have
+    /// another call read.
+    pub(crate) fn flush(&mut self, epoll: BorrowedFd<'_>, now: Instant) -> Vec<ClientId> {
+        let mut ready = Vec::new();
+        let first_data = self.first_data;
+        self.clients.retain(|&id, client| {
+            while client.sent < client.out.len() {
+                match client.stream.write(&client.out[client.sent..]) {
+                    Ok(size) => {
+                        client.sent += size;
+                        client.since = now;
+                    }
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+                    Err(_) => return false,
+                }
+            }
+            if client.sent == client.out.len() {
+                client.out = Vec::new();
+                client.sent = 0;
+            }
+            let owed = !client.out.is_empty();
+            if client.has_ended && !owed && !client.is_busy && client.decoder.pending() == 0 {
+                return false;
+            }
+            let wants_in = !client.has_ended && client.decoder.pending() < REQUEST_BYTES_MAX;
+            if owed != client.watches_out || client.has_ended {
+                let mut flags = EventFlags::empty();
+                flags.set(EventFlags::OUT, owed);
+                flags.set(EventFlags::IN, wants_in);
+                let data = EventData::new_u64(first_data + id.0);
+                if epoll::modify(epoll, client.stream.as_fd(), data, flags).is_err() {
+                    return false;
+                }
+                client.watches_out = owed;
+            }
+            if !client.is_busy && client.decoder.pending() > 0 {
+                ready.push(id);
+            }
+            true
+        });
+        ready
+    }
+
+    /// Lets those go who kept the daemon waiting too long.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        self.clients.retain(|_, client| client.deadline().is_none_or(|at| at > now));
+    }
+
+    /// When the next of them has kept it waiting too long.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.clients.values().filter_map(Client::deadline).min()
+    }
+
+    /// Whether anything is owed to anybody.
+    pub(crate) fn all_are_paid(&self) -> bool {
+        self.clients.values().all(|client| client.out.is_empty())
+    }
+}
+
+impl Client {
+    fn is_idle(&self) -> bool {
+        !self.is_busy && self.out.is_empty()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let time = if !self.out.is_empty() {
+            READ_TIME
+        } else if self.is_busy {
+            return None;
+        } else if self.decoder.pending() > 0 {
+            MESSAGE_TIME
+        } else {
+            IDLE_TIME
+        };
+        Some(self.since + time)
+    }
+}

@@ -1,0 +1,229 @@
+//! The engine's memory: what it must know if it is killed and started again.
+//!
+//! A file in the state folder to which every turn of the loop appends one line, before it acts: a JSON
+//! array of [`Item`]s. A line is whole or it is not there: one that was cut by a kill has no end, and
+//! what it announced was not done. The file lives on tmpfs as long as the daemon and is never synced.
+//! When it has grown to a multiple of what it says, it is written anew and replaced by rename.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
+
+use clinit_engine::record::Record;
+use clinit_engine::time::Instant;
+use rustix::fs::{Mode, OFlags, openat, renameat};
+use serde::{Deserialize, Serialize};
+
+/// The version of the format; another one is refused.
+pub(crate) const VERSION: u32 = 1;
+
+/// The file is not written anew below this size.
+const COMPACT_BYTES_MIN: u64 = 1 << 20;
+
+/// ... nor before it has grown to this many times what it was when it was new.
+const COMPACT_FACTOR: u64 = 4;
+
+const NAME: &str = "journal";
+const NEW_NAME: &str = "journal.new";
+
+/// One thing to remember.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Item {
+    /// The format; first of all.
+    Version(u32),
+    /// When the daemon was started.
+    Started(Instant),
+    /// Which of the tables in the state folder holds.
+    Table(u64),
+    /// A change in the node.
+    Node(Record),
+}
+
+/// The open journal.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    state: OwnedFd,
+    file: Option<File>,
+    bytes: u64,
+    bytes_when_new: u64,
+    line: Vec<u8>,
+}
+
+/// What a journal says.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) started: Option<Instant>,
+    pub(crate) table: Option<u64>,
+    pub(crate) records: Vec<Record>,
+}
+
+impl Journal {
+    /// Reads what there is. Nothing is an empty memory; so is what another version wrote, or what is
+    /// damaged from the first line on: then the file is set aside.
+    pub(crate) fn open(state: OwnedFd) -> io::Result<(Self, Memory)> {
+        let file = open(&state, NAME, OFlags::empty())?;
+        let bytes = file.metadata()?.len();
+        let memory = read(&file).unwrap_or_else(|| {
+            let _kept_for_a_reader = renameat(&state, NAME, &state, "journal.unreadable");
+            Memory::default()
+        });
+        let journal = Self { state, file: None, bytes, bytes_when_new: bytes, line: Vec::new() };
+        Ok((journal, memory))
+    }
+
+    /// Remembers `items`. `everything` is asked for when the file is to be written anew: at first, when it
+    /// has grown too long, and after a failure.
+    ///
+    /// # Errors
+    /// They are not remembered; the next call tries to remember everything.
+    pub(crate) fn append(&mut self, items: &[Item], everything: impl FnOnce() -> Vec<Item>) -> io::Result<()> {
+        let long = self.bytes >= COMPACT_BYTES_MIN.max(COMPACT_FACTOR * self.bytes_when_new);
+        let Some(file) = self.file.as_mut().filter(|_| !long) else { return self.write_anew(&everything()) };
+        write_line(&mut self.line, items)?;
+        match file.write_all(&self.line) {
+            Ok(()) => {
+                self.bytes += self.line.len() as u64;
+                Ok(())
+            }
+            Err(error) => {
+                // The line may have been cut: nothing may be appended behind it.
+                self.file = None;
+                Err(error)
+            }
+        }
+    }
+
+    fn write_anew(&mut self, everything: &[Item]) -> io::Result<()> {
+        self.file = None;
+        let mut file = open(&self.state, NEW_NAME, OFlags::TRUNC)?;
+        write_line(&mut self.line, &[Item::Version(VERSION)])?;
+        let mut text = std::mem::take(&mut self.line);
+        write_line(&mut self.line, everything)?;
+        text.append(&mut self.line);
+        file.write_all(&text)?;
+        renameat(&self.state, NEW_NAME, &self.state, NAME)?;
+        self.bytes = text.len() as u64;
+        self.bytes_when_new = self.bytes;
+        self.file = Some(file);
+        Ok(())
+    }
+}
+
+fn open(state: &OwnedFd, name: &str, more: OFlags) -> io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NOFOLLOW | more;
+    Ok(File::from(openat(state, name, flags, Mode::from_raw_mode(0o600))?))
+}
+
+fn write_line(line: &mut Vec<u8>, items: &[Item]) -> io::Result<()> {
+    line.clear();
+    serde_json::to_writer(&mut *line, items)?;
+    line.push(b'\n');
+    Ok(())
+}
+
+/// `None` when it is not of this version. A damaged line ends the reading: what follows a gap is no state.
+fn read(file: &File) -> Option<Memory> {
+    let mut memory = Memory::default();
+    let mut reader = BufReader::new(file);
+    let mut line = Vec::new();
+    let mut first = true;
+    while reader.read_until(b'\n', &mut line).is_ok_and(|size| size > 0) {
+        let Some(items) = line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice::<Vec<Item>>(line).ok())
+        else {
+            break;
+        };
+        if std::mem::take(&mut first) && items.first() != Some(&Item::Version(VERSION)) {
+            return None;
+        }
+        for item in items {
+            match item {
+                Item::Version(_) => {}
+                Item::Started(at) => memory.started = Some(at),
+                Item::Table(revision) => memory.table = Some(revision),
+                Item::Node(record) => memory.records.push(record),
+            }
+        }
+        line.clear();
+    }
+    (!first || line.is_empty()).then_some(memory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clinit_engine::event::EntryId;
+    use rustix::fs::open as open_path;
+    use std::path::PathBuf;
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("clinit-journal-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        fn open(&self) -> (Journal, Memory) {
+            let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+            Journal::open(open_path(&self.0, flags, Mode::empty()).unwrap()).unwrap()
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            std::fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    fn forgotten(id: u32) -> Item {
+        Item::Node(Record::EntryForgotten(EntryId(id)))
+    }
+
+    #[test]
+    fn what_was_appended_is_remembered() {
+        let folder = Folder::new("remember");
+        let (mut journal, memory) = folder.open();
+        assert!(memory.records.is_empty() && memory.table.is_none());
+        journal.append(&[Item::Table(1)], || vec![Item::Table(1), forgotten(0)]).unwrap();
+        journal.append(&[forgotten(1), Item::Table(2)], || unreachable!()).unwrap();
+        let (_, memory) = folder.open();
+        assert_eq!(memory.table, Some(2));
+        assert_eq!(memory.records, [Record::EntryForgotten(EntryId(0)), Record::EntryForgotten(EntryId(1))]);
+    }
+
+    #[test]
+    fn a_cut_line_never_happened() {
+        let folder = Folder::new("cut");
+        let (mut journal, _) = folder.open();
+        journal.append(&[], || vec![forgotten(0)]).unwrap();
+        let whole = std::fs::read(folder.0.join(NAME)).unwrap();
+        journal.append(&[forgotten(1)], || unreachable!()).unwrap();
+        let longer = std::fs::read(folder.0.join(NAME)).unwrap();
+        for end in whole.len()..longer.len() {
+            std::fs::write(folder.0.join(NAME), &longer[..end]).unwrap();
+            assert_eq!(folder.open().1.records.len(), 1, "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn it_is_written_anew_when_it_has_grown() {
+        let folder = Folder::new("compact");
+        let (mut journal, _) = folder.open();
+        journal.append(&[], || vec![forgotten(7)]).unwrap();
+        let many: Vec<Item> = (0..1000).map(forgotten).collect();
+        for _ in 0..200 {
+            journal.append(&many, || vec![forgotten(7)]).unwrap();
+            assert!(std::fs::metadata(folder.0.join(NAME)).unwrap().len() < 2 * COMPACT_BYTES_MIN);
+        }
+    }
+
+    #[test]
+    fn another_versions_journal_is_set_aside() {
+        let folder = Folder::new("version");
+        std::fs::write(folder.0.join(NAME), "[{\"version\":99}]\n[{\"table\":1}]\n").unwrap();
+        assert_eq!(folder.open().1.table, None);
+        assert!(folder.0.join("journal.unreadable").exists());
+    }
+}

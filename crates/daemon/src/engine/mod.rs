@@ -1,0 +1,103 @@
+//! The engine's process: the policy, run over keeper, logger, socket and files.
+//!
+//! ```text
+//!   keeper ── Report ──┐                        ┌── Order ──> keeper
+//!   clients ── call ───┤  Event    Node   Action├── reply ──> clients
+//!   disk ── table ─────┼────────> (engine) ─────┼── note ───> logger
+//!   time ──────────────┘             │          └── status ─> disk
+//!                                    └─ records ──> journal, before any of these
+//! ```
+//!
+//! One thread, one loop, no waiting but for all of them at once. A turn of the loop lets everything happen
+//! that has happened, remembers what changed, and only then acts.
+//!
+//! | file | room for |
+//! |---|---|
+//! | `begin` | from the inherited descriptors and what was remembered to a running engine |
+//! | `turn` | sources to events, actions to effects |
+//! | `requests` | the calls of the socket |
+//! | `clients` | connections and their bounds |
+//! | `tables` | which table holds, and who waits for it |
+//! | `disk` | the helper thread that may wait for a file system |
+//! | `journal`, `tablefile` | what outlives the engine |
+//! | `lowering` | entries to orders |
+//! | `packets` | links to keeper and logger |
+//! | `view`, `notes` | state and change, for people |
+
+mod begin;
+mod clients;
+mod disk;
+mod journal;
+mod lowering;
+mod notes;
+mod packets;
+mod requests;
+mod tablefile;
+mod tables;
+mod turn;
+mod view;
+
+use std::collections::BTreeSet;
+use std::os::fd::OwnedFd;
+
+use clinit_engine::event::Action;
+use clinit_engine::node::Node;
+use clinit_engine::time::Instant;
+use clinit_keeper::Reviver;
+use clinit_sys::signals::SignalFd;
+
+pub use begin::{EngineError, run};
+pub(crate) use begin::{REREAD, prepare_state};
+
+use crate::roles::Setup;
+
+/// Everything the engine has.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    setup: Setup,
+    lowering: lowering::Lowering,
+    node: Node,
+    epoll: OwnedFd,
+    reviver: Reviver,
+    keeper_pid: u32,
+    keeper: packets::Packets,
+    feed: packets::Packets,
+    signals: SignalFd,
+    clients: clients::Clients,
+    waiters: Vec<requests::Waiter>,
+    disk: disk::Disk,
+    journal: journal::Journal,
+    tables: tables::Tables,
+    notes: notes::Notes,
+    /// What this turn's events brought, to be done when it is remembered.
+    actions: Vec<Action>,
+    /// What is to be remembered beside the node's own records.
+    items: Vec<journal::Item>,
+    journal_failed: bool,
+    status: Status,
+    /// Slots whose FIFO the logger reads.
+    followed: BTreeSet<u32>,
+    /// When the daemon, not this process, was started.
+    started: Instant,
+    /// All entries have ended: only the way out is left.
+    leaving: bool,
+    keeper_gone: bool,
+    /// Reads as ended when the keeper is gone.
+    _life: OwnedFd,
+    /// Held until this process ends, however it does: there is one engine at a time.
+    _only: OwnedFd,
+}
+
+/// The status file's state: the newest text is written when the last is on disk, and not too often.
+#[derive(Debug, Default)]
+struct Status {
+    is_stale: bool,
+    is_being_written: bool,
+    not_before: Instant,
+    has_failed: bool,
+}
+
+/// Now, on the engine's clock.
+fn now() -> Instant {
+    Instant::from_nanos(clinit_sys::clock::boottime_nanos())
+}

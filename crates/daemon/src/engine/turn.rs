@@ -1,0 +1,450 @@
+//! A turn of the loop: sources to events, actions to effects.
+
+use std::fs;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use clinit_engine::event::{Action, EntryId, Event, ExecFault, ExecStage, Exit, Generation};
+use clinit_engine::time::Instant;
+use clinit_keeper::protocol::{Ending, Order, Output, REPORT_BYTES, Report};
+use clinit_logger::feed::Feed;
+use clinit_sys::spawn::stage;
+use clinit_table::ParseOptions;
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, EventFlags};
+
+use super::begin::source;
+use super::clients::ClientId;
+use super::disk::{Done, TableRead};
+use super::journal::Item;
+use super::packets::Received;
+use super::tables::{Verdict, Waiting, judge, unreadable};
+use super::{Engine, lowering, now, tablefile, view};
+use crate::paths::state_folder;
+use crate::roles::Manner;
+
+/// How long after one status file the next is written.
+const STATUS_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long after a status file could not be written it is tried again.
+const STATUS_RETRY: Duration = Duration::from_secs(5);
+
+/// How long the way out may wait for slow clients and disks.
+const LEAVE_TIME: Duration = Duration::from_secs(2);
+
+const SIGHUP: i32 = 1;
+
+impl Engine {
+    /// The loop.
+    pub(super) fn attend(&mut self) {
+        let mut events = Vec::with_capacity(64);
+        loop {
+            self.finish_turn();
+            if self.keeper_gone {
+                return self.outlive_keeper();
+            }
+            if self.leaving {
+                return self.leave();
+            }
+            events.clear();
+            let timeout = self.timeout();
+            let waited = epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref());
+            let now = now();
+            if waited.is_ok() {
+                for event in &events {
+                    self.take(event.data.u64(), event.flags, now);
+                }
+            }
+            self.pass_time(now);
+        }
+    }
+
+    fn take(&mut self, data: u64, flags: EventFlags, now: Instant) {
+        match data {
+            source::KEEPER => self.take_reports(now),
+            source::FEED => {}
+            source::LISTEN => {
+                let listener = self.reviver.listener().as_fd();
+                self.clients.accept(listener, self.epoll.as_fd(), now);
+            }
+            source::LIFE => self.keeper_gone = true,
+            source::DISK => self.take_done(now),
+            source::SIGNALS => {
+                while let Some(signal) = self.signals.next() {
+                    self.signalled(signal, now);
+                }
+            }
+            client => {
+                let hung_up = flags.intersects(EventFlags::HUP | EventFlags::ERR);
+                if let Some(client) = self.clients.read(client, hung_up, now) {
+                    self.answer_all(client, now);
+                    if hung_up {
+                        // What it asked for was heard; there is nobody to hear the answer.
+                        self.clients.drop_client(client);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Answers a client's calls as far as they can be answered now.
+    fn answer_all(&mut self, client: ClientId, now: Instant) {
+        while let Some(message) = self.clients.next_message(client) {
+            self.answer(&message, now);
+        }
+    }
+
+    fn take_reports(&mut self, now: Instant) {
+        let mut packet = [0; REPORT_BYTES];
+        loop {
+            match self.keeper.receive(&mut packet) {
+                Received::Packet(size) => {
+                    if let Some(report) = Report::decode(&packet[..size]) {
+                        self.take_report(report, now);
+                    }
+                }
+                Received::Nothing => return,
+                Received::Ended => {
+                    self.keeper_gone = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn take_report(&mut self, report: Report, now: Instant) {
+        let event = match report {
+            Report::Spawned { slot, generation, pid } => {
+                Event::Spawned { entry: EntryId(slot), generation: Generation(generation), pid }
+            }
+            Report::NotSpawned { slot, generation, errno } => {
+                Event::SpawnFailed { entry: EntryId(slot), generation: Generation(generation), errno }
+            }
+            Report::Exited { slot, generation, ending, leftovers } => Event::Exited {
+                entry: EntryId(slot),
+                generation: Generation(generation),
+                exit: exit(ending),
+                leftovers,
+            },
+            Report::Emptied { slot, generation } => {
+                Event::Emptied { entry: EntryId(slot), generation: Generation(generation) }
+            }
+            Report::InventoryTaken => Event::InventoryTaken,
+            Report::Signalled { signal } => return self.signalled(signal.into(), now),
+            Report::LoggerStarted => return self.brief_logger(),
+        };
+        self.happen(event, now);
+    }
+
+    fn signalled(&mut self, signal: i32, now: Instant) {
+        if signal == SIGHUP && self.setup.manner == Manner::Daemon {
+            self.read_table_for(Waiting::Signal, now);
+        } else {
+            // Asked twice, it is in a hurry.
+            let again = self.node.is_halting();
+            self.halt(again && self.setup.manner == Manner::Up, now);
+        }
+    }
+
+    /// Ends everything; `hurry` without grace.
+    pub(super) fn halt(&mut self, hurry: bool, now: Instant) {
+        if !self.node.is_halting() {
+            self.notes.say("shutting down: all groups halting");
+        }
+        self.happen(Event::ShutdownRequested, now);
+        if hurry {
+            self.happen(Event::HurryRequested, now);
+        }
+    }
+
+    /// Has the table read for somebody; those who come while it is being read have it read again.
+    pub(super) fn read_table_for(&mut self, waiting: Waiting, now: Instant) {
+        if self.tables.reading_since.is_some() {
+            self.tables.later.push(waiting);
+            return;
+        }
+        self.tables.served.push(waiting);
+        self.tables.reading_since = Some(now);
+        let options = ParseOptions { dialect: self.setup.dialect };
+        self.disk.read_table(&self.setup.table, options, &self.tables.known);
+    }
+
+    fn take_done(&mut self, now: Instant) {
+        for done in self.disk.done() {
+            match done {
+                Done::TableRead(read) => {
+                    self.take_table(read, now);
+                    self.serve_all(now);
+                    self.tables.reading_since = None;
+                    for waiting in std::mem::take(&mut self.tables.later) {
+                        self.read_table_for(waiting, now);
+                    }
+                }
+                Done::StatusWritten(result) => {
+                    self.status.is_being_written = false;
+                    self.status.not_before = now + STATUS_PAUSE;
+                    if let Err(error) = result {
+                        self.status.is_stale = true;
+                        self.status.not_before = now + STATUS_RETRY;
+                        if !std::mem::replace(&mut self.status.has_failed, true) {
+                            self.notes.say(&format!("the status file cannot be written: {error}"));
+                        }
+                    } else {
+                        self.status.has_failed = false;
+                    }
+                }
+                Done::StatusRemoved => {}
+            }
+        }
+    }
+
+    fn serve_all(&mut self, now: Instant) {
+        for waiting in std::mem::take(&mut self.tables.served) {
+            self.serve(waiting, now);
+        }
+    }
+
+    /// What the reading of the table brought: a new one, the old one, or a reason to keep the old one.
+    fn take_table(&mut self, read: TableRead, now: Instant) {
+        let name = self.setup.table.to_string_lossy().into_owned();
+        match read {
+            TableRead::Same => self.tables.verdict.changed = false,
+            TableRead::Failed(error) => {
+                let text = match std::error::Error::source(&error) {
+                    Some(source) => format!("{error}: {source}"),
+                    None => error.to_string(),
+                };
+                self.refuse(unreadable(text, &name));
+                // Read again, the same content is to be looked at again.
+                self.tables.known = std::sync::Arc::default();
+            }
+            TableRead::Other(sources, parsed) => {
+                self.tables.known = sources;
+                let verdict = judge(&parsed, self.setup.dialect, &name);
+                if !verdict.faults.is_empty() {
+                    return self.refuse(verdict);
+                }
+                let revision = self.tables.revision + 1;
+                if let Err(error) = tablefile::write(self.reviver.state(), revision, &self.tables.known) {
+                    self.tables.known = std::sync::Arc::default();
+                    return self.refuse(unreadable(format!("the state folder has no room for it: {error}"), &name));
+                }
+                let old = std::mem::replace(&mut self.tables.revision, revision);
+                self.items.push(Item::Table(revision));
+                self.tables.verdict = verdict;
+                for warning in self.tables.verdict.warnings.clone() {
+                    self.notes.say(&warning.to_string());
+                }
+                self.happen(Event::TableAccepted(parsed.table), now);
+                // What is not remembered yet is remembered before the copy it rests on goes.
+                self.remember();
+                if !self.journal_failed {
+                    tablefile::remove(self.reviver.state(), old);
+                }
+            }
+        }
+    }
+
+    fn refuse(&mut self, verdict: Verdict) {
+        self.notes.refused(&verdict.faults);
+        self.tables.verdict = verdict;
+    }
+
+    fn pass_time(&mut self, now: Instant) {
+        if self.node.next_deadline().is_some_and(|at| at <= now) {
+            self.happen(Event::TimePassed, now);
+        }
+        if self.tables.deadline().is_some_and(|at| at <= now) {
+            let name = self.setup.table.to_string_lossy().into_owned();
+            let message = format!("could not be read within {:?}", super::tables::READ_TIME);
+            self.refuse(unreadable(message, &name));
+            self.serve_all(now);
+        }
+        self.clients.expire(now);
+    }
+
+    /// Remembers, acts, tells.
+    fn finish_turn(&mut self) {
+        let now = now();
+        self.remember();
+        for (index, action) in std::mem::take(&mut self.actions).into_iter().enumerate() {
+            self.act(index, action, now);
+        }
+        self.forget_turn();
+        self.keeper.flush(self.epoll.as_fd());
+        self.feed.flush(self.epoll.as_fd());
+        self.write_status(now);
+        for client in self.clients.flush(self.epoll.as_fd(), now) {
+            self.answer_all(client, now);
+        }
+    }
+
+    fn remember(&mut self) {
+        let items = self.take_items();
+        if items.is_empty() && !self.journal_failed {
+            return;
+        }
+        let (node, started, revision) = (&self.node, self.started, self.tables.revision);
+        match self.journal.append(&items, || Self::everything(node, started, revision)) {
+            Ok(()) => self.journal_failed = false,
+            Err(error) => {
+                if !std::mem::replace(&mut self.journal_failed, true) {
+                    let folder = state_folder(&self.setup.socket);
+                    self.notes.say(&format!(
+                        "state cannot be written to {}: {error}: make room there; until then a crash of clinit \
+                         may forget what happened",
+                        folder.display()
+                    ));
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, index: usize, action: Action, now: Instant) {
+        match action {
+            Action::Spawn { entry, generation, kill_rest } => self.spawn(entry, generation, kill_rest, now),
+            Action::Stop { entry, generation, signal, scope } => {
+                let (slot, generation, scope) = (entry.0, generation.0, lowering::scope(scope));
+                self.keeper.send(Order::Stop { slot, generation, signal, scope }.encode());
+            }
+            Action::Kill { entry, generation, scope } => {
+                let (slot, generation, scope) = (entry.0, generation.0, lowering::scope(scope));
+                self.keeper.send(Order::Kill { slot, generation, scope }.encode());
+            }
+            Action::Release { entry, generation } => {
+                self.keeper.send(Order::Release { slot: entry.0, generation: generation.0 }.encode());
+                if self.followed.remove(&entry.0) {
+                    self.feed.send(Feed::Unfollow { slot: entry.0 }.encode());
+                }
+            }
+            Action::Notice(notice) => {
+                self.notes.notice(&notice, &self.node, now);
+                self.status.is_stale |= matches!(
+                    notice,
+                    clinit_engine::Notice::GroupChanged { .. } | clinit_engine::Notice::GroupForgotten { .. }
+                );
+                self.tell_waiters(index, &notice, now);
+            }
+            Action::Leave => self.leaving = true,
+        }
+    }
+
+    fn spawn(&mut self, id: EntryId, generation: Generation, kill_rest: bool, now: Instant) {
+        let Some(entry) = self.node.entry(id) else { return };
+        self.notes.name(id, entry.key());
+        let level = self.node.group(&entry.key().group).and_then(|group| group.level());
+        let Some(packet) = self.lowering.spawn(id, entry, level, generation, kill_rest) else {
+            // Longer than the kernel would take, too.
+            let errno = rustix::io::Errno::TOOBIG.raw_os_error();
+            let exit = Exit::NotExecuted(ExecFault { stage: ExecStage::Exec, errno });
+            let event = Event::Exited { entry: id, generation, exit, leftovers: false };
+            return self.happen(event, now);
+        };
+        if self.lowering.output(entry) == Output::Fifo {
+            self.follow(id);
+        }
+        self.keeper.send(packet);
+    }
+
+    fn follow(&mut self, id: EntryId) {
+        if let Some(entry) = self.node.entry(id)
+            && self.followed.insert(id.0)
+        {
+            let label = entry_label(&entry.key().to_string(), self.setup.color);
+            self.feed.send(Feed::Follow { slot: id.0, label: label.into_bytes() }.encode());
+        }
+    }
+
+    /// Tells a new logger all that it has to know.
+    fn brief_logger(&mut self) {
+        self.feed.send(Feed::Reset.encode());
+        if let Some(log) = &self.setup.log {
+            let path = std::os::unix::ffi::OsStrExt::as_bytes(log.as_os_str()).to_vec();
+            self.feed.send(Feed::LogFile { path }.encode());
+        }
+        self.followed.clear();
+        let printing: Vec<EntryId> = self
+            .node
+            .entries()
+            .filter(|(_, entry)| entry.is_alive() && self.lowering.output(entry) == Output::Fifo)
+            .map(|(id, _)| id)
+            .collect();
+        printing.into_iter().for_each(|id| self.follow(id));
+    }
+
+    fn write_status(&mut self, now: Instant) {
+        let Some(path) = &self.setup.clstat else { return };
+        if self.status.is_stale && !self.status.is_being_written && self.status.not_before <= now {
+            self.status.is_stale = false;
+            self.status.is_being_written = true;
+            self.disk.write_status(path, view::status_file(&self.node));
+        }
+    }
+
+    fn timeout(&self) -> Option<Timespec> {
+        let status = &self.status;
+        let write = status.is_stale && !status.is_being_written && self.setup.clstat.is_some();
+        let deadlines = [
+            self.node.next_deadline(),
+            self.tables.deadline(),
+            self.clients.next_deadline(),
+            write.then_some(status.not_before),
+            (!self.actions.is_empty()).then_some(Instant::default()),
+        ];
+        let next = deadlines.into_iter().flatten().min()?;
+        Timespec::try_from(next.since(now())).ok()
+    }
+
+    /// Everything has ended: the last word to all, and nothing left behind.
+    fn leave(&mut self) {
+        self.keeper.send(Order::Leave { status: 0 }.encode());
+        if let Some(path) = self.setup.clstat.clone() {
+            self.disk.remove_status(&path);
+        }
+        let by = now() + LEAVE_TIME;
+        let mut removed = self.setup.clstat.is_none();
+        while now() < by && !(removed && self.keeper.is_empty() && self.clients.all_are_paid()) {
+            self.keeper.flush(self.epoll.as_fd());
+            self.clients.flush(self.epoll.as_fd(), now());
+            removed |= self.disk.done().iter().any(|done| matches!(done, Done::StatusRemoved));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.notes.say("all has ended");
+        let _gone_anyway = fs::remove_file(&self.setup.socket);
+        let _left_for_the_next = fs::remove_dir_all(state_folder(&self.setup.socket));
+    }
+
+    /// The keeper is gone: another one takes over, with an engine of its own.
+    fn outlive_keeper(&self) {
+        if let Err(error) = self.reviver.revive() {
+            use std::io::Write as _;
+            let _nobody_left_to_tell = writeln!(std::io::stderr(), "clinit: no keeper can be started: {error}");
+        }
+    }
+}
+
+/// The label before an entry's lines; each entry keeps its colour.
+fn entry_label(name: &str, color: bool) -> String {
+    const COLORS: [u8; 6] = [36, 33, 32, 35, 34, 31];
+    if !color {
+        return format!("{name} | ");
+    }
+    let sum = name.bytes().fold(0usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    format!("\u{1b}[{}m{name}\u{1b}[0m | ", COLORS[sum % COLORS.len()])
+}
+
+fn exit(ending: Ending) -> Exit {
+    match ending {
+        Ending::Code(code) => Exit::Code(code),
+        Ending::Signal(signal) => Exit::Signal(signal),
+        Ending::Unknown => Exit::Unknown,
+        Ending::NotExecuted(step, errno) => {
+            let stage = match u32::from(step) {
+                stage::OUTPUT => ExecStage::Output,
+                stage::INTERPRETER => ExecStage::Interpreter,
+                _ => ExecStage::Exec,
+            };
+            Exit::NotExecuted(ExecFault { stage, errno })
+        }
+    }
+}

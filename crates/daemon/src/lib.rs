@@ -1,0 +1,20 @@
+//! The daemon: the engine's machines run over keeper, logger, socket and files.
+//!
+//! ```text
+//!   start ──exec──> keeper ──> engine, logger
+//! ```
+//!
+//! [`start`] prepares everything that can fail in front of the person who starts it (paths, lock, socket,
+//! table) and becomes the keeper. [`main_of_role`] is what each of the three processes runs.
+//!
+//! Not here: the commands that people type, and how their answers look.
+
+#![forbid(unsafe_code)]
+
+mod engine;
+pub mod paths;
+mod roles;
+pub mod start;
+
+pub use engine::EngineError;
+pub use roles::{Manner, Role, Setup, main_of_role};

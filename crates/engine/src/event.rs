@@ -1,0 +1,246 @@
+//! What goes into a [`Node`](crate::Node) and what comes out of it.
+//!
+//! Events are past participles, actions imperatives. A [`Notice`] is an action of the mildest kind: it
+//! tells people what changed.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::group::Phase;
+use crate::name::{GroupName, Level};
+use crate::spec::{KillScope, Table};
+use crate::time::Instant;
+
+/// The place of an entry in its node, dense from 0. The keeper knows the entry's processes by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EntryId(pub u32);
+
+/// The number of one life of an entry: grows over all entries of a node and is never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Generation(pub u64);
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exit {
+    /// It exited with this status.
+    Code(u8),
+    /// A signal ended it, by number.
+    Signal(u8),
+    /// It never became the wanted program.
+    NotExecuted(ExecFault),
+    /// It ended, and nobody can tell how.
+    Unknown,
+}
+
+impl Exit {
+    /// Whether it exited with status 0.
+    #[must_use]
+    pub fn is_success(self) -> bool {
+        self == Self::Code(0)
+    }
+}
+
+/// Why a child could not become the wanted program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecFault {
+    /// What it was doing.
+    pub stage: ExecStage,
+    /// The error's number (`errno`).
+    pub errno: i32,
+}
+
+/// The steps of a child between clone and exec that can fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecStage {
+    /// Opening or placing its standard input, output and error.
+    Output,
+    /// Executing the command.
+    Exec,
+    /// Executing the interpreter that the script's first line names.
+    Interpreter,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A table without faults was read; it holds from now on.
+    TableAccepted(Table),
+    /// A level was told to a group.
+    Told {
+        /// The group. An unknown one is ignored (callers ask [`Node::has_group`](crate::Node::has_group) first).
+        group: GroupName,
+        /// The level.
+        level: Level,
+    },
+    /// Everything is to end.
+    ShutdownRequested,
+    /// Everything is to end without further grace.
+    HurryRequested,
+    /// A process is there.
+    Spawned {
+        /// Whose.
+        entry: EntryId,
+        /// Which life.
+        generation: Generation,
+        /// Its id.
+        pid: u32,
+    },
+    /// No process could be made: the machine lacks something.
+    SpawnFailed {
+        /// Whose.
+        entry: EntryId,
+        /// Which life.
+        generation: Generation,
+        /// The error's number (`errno`).
+        errno: i32,
+    },
+    /// The main process has ended.
+    Exited {
+        /// Whose.
+        entry: EntryId,
+        /// Which life.
+        generation: Generation,
+        /// How.
+        exit: Exit,
+        /// Whether others of its kill scope still live; [`Event::Emptied`] follows when they are gone.
+        leftovers: bool,
+    },
+    /// The last process of the kill scope has ended, after the main process.
+    Emptied {
+        /// Whose.
+        entry: EntryId,
+        /// Which life.
+        generation: Generation,
+    },
+    /// After a restore: the keeper has told of everything that it holds.
+    InventoryTaken,
+    /// Nothing but time passed.
+    TimePassed,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Start a process. Done twice for one generation, it starts one.
+    Spawn {
+        /// Whose; its program stands in [`Node::entry`](crate::Node::entry).
+        entry: EntryId,
+        /// Which life.
+        generation: Generation,
+        /// Whether the rest of the kill scope is killed when the main process ends by itself.
+        kill_rest: bool,
+    },
+    /// Ask a process to stop: this signal, then CONT.
+    Stop {
+        /// Whose.
+        entry: EntryId,
+        /// Which life.
+        generation: Generation,
+        /// The signal's number.
+        signal: u8,
+        /// Whom it reaches.
+        scope: KillScope,
+    },
+    /// Kill it.
+    Kill {
+        /// Whose.
+        entry: EntryId,
+        /// Which life.
+        generation: Generation,
+        /// Whom it reaches.
+        scope: KillScope,
+    },
+    /// Forget this life: it has ended and no other follows at once.
+    Release {
+        /// Whose.
+        entry: EntryId,
+        /// Which life.
+        generation: Generation,
+    },
+    /// Tell people.
+    Notice(Notice),
+    /// All entries have ended after a shutdown: leave.
+    Leave,
+}
+
+/// What people may want to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A group changed its state or level.
+    GroupChanged {
+        /// Its name.
+        group: GroupName,
+        /// The level that it has, or leaves.
+        level: Option<Level>,
+        /// The level that it goes to.
+        target: Option<Level>,
+        /// Its state.
+        phase: Phase,
+    },
+    /// A group is gone: the table has it no longer and all its entries have ended.
+    GroupForgotten {
+        /// Its name.
+        group: GroupName,
+    },
+    /// An entry runs.
+    Started {
+        /// Which.
+        entry: EntryId,
+        /// Its process.
+        pid: u32,
+    },
+    /// An entry's main process ended.
+    Ended {
+        /// Which.
+        entry: EntryId,
+        /// How.
+        exit: Exit,
+        /// What follows.
+        next: Next,
+    },
+    /// No process could be made.
+    NotSpawned {
+        /// Which.
+        entry: EntryId,
+        /// The error's number (`errno`).
+        errno: i32,
+        /// When it is tried again, unless it is no longer wanted.
+        retry: Option<Instant>,
+    },
+    /// An entry is asked to stop.
+    Stopping {
+        /// Which.
+        entry: EntryId,
+    },
+    /// An entry did not stop in time and is killed.
+    Killing {
+        /// Which.
+        entry: EntryId,
+    },
+}
+
+/// What follows the end of a main process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// It was asked to stop, and stays down.
+    Down,
+    /// It ran once and has done so.
+    Done,
+    /// It is started again at once.
+    Respawn,
+    /// It is started again when the rest of its kill scope is gone.
+    Clear,
+    /// It was started too often: it is started again at this time.
+    Pause(Instant),
+}
+
+impl fmt::Display for EntryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}

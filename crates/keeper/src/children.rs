@@ -1,0 +1,161 @@
+//! The keeper's side of a slot: what it holds for a child beside what stands in shared memory.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+
+use clinit_sys::cgroup::Cgroup;
+use clinit_sys::slots::{Slot, Slots};
+
+use crate::protocol::{Ending, Scope};
+
+/// States of a slot.
+pub(crate) mod state {
+    /// It tells of nothing.
+    pub(crate) const FREE: u32 = 0;
+    /// A process was, or is just being, made.
+    pub(crate) const LIVE: u32 = 1;
+    /// The main process has ended; others of its scope live.
+    pub(crate) const LEFTOVER: u32 = 2;
+    /// Everything has ended; the engine has not released it.
+    pub(crate) const ENDED: u32 = 3;
+    /// No process could be made; the word of the ending is the errno.
+    pub(crate) const NOT_SPAWNED: u32 = 4;
+}
+
+/// Flags of a slot.
+pub(crate) mod flag {
+    /// The rest of the scope is killed when the main process ends by itself.
+    pub(crate) const KILL_REST: u32 = 1;
+    /// It was asked to stop.
+    pub(crate) const STOPPED: u32 = 2;
+    /// It was killed.
+    pub(crate) const KILLED: u32 = 4;
+    /// Its scope is the main process alone.
+    pub(crate) const SCOPE_MAIN: u32 = 8;
+    /// Its scope is its cgroup.
+    pub(crate) const SCOPE_CGROUP: u32 = 16;
+}
+
+/// What the engine has not been told of a slot yet.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owed {
+    pub(crate) spawned: bool,
+    pub(crate) ended: bool,
+    pub(crate) emptied: bool,
+}
+
+impl Owed {
+    fn any(self) -> bool {
+        self.spawned || self.ended || self.emptied
+    }
+}
+
+/// What is held for one slot.
+#[derive(Debug, Default)]
+pub(crate) struct Child {
+    /// Names the main process even after its number was given to another.
+    pub(crate) pidfd: Option<OwnedFd>,
+    /// It is not this keeper's own child: it was there before this keeper was.
+    pub(crate) adopted: bool,
+    /// Its cgroup, and the name of that.
+    pub(crate) cgroup: Option<(Cgroup, String)>,
+    /// Its FIFO, held open so that what it wrote survives it and every reader.
+    pub(crate) fifo: Option<OwnedFd>,
+    pub(crate) owed: Owed,
+    /// Since when only leftovers of it live, in nanoseconds since boot.
+    pub(crate) leftover_since: u64,
+}
+
+/// All slots with what is held for them, and the queue of what the engine is owed.
+#[derive(Debug)]
+pub(crate) struct Children {
+    slots: Slots,
+    held: Vec<Child>,
+    queue: VecDeque<u32>,
+    /// Slots of which only leftovers live.
+    pub(crate) leftovers: Vec<u32>,
+}
+
+impl Children {
+    pub(crate) fn new(slots: Slots) -> Self {
+        Self { slots, held: Vec::new(), queue: VecDeque::new(), leftovers: Vec::new() }
+    }
+
+    /// Makes room for a slot.
+    pub(crate) fn grow_to(&mut self, index: u32) -> std::io::Result<()> {
+        self.slots.grow_to(index)?;
+        while self.held.len() <= index as usize {
+            self.held.push(Child::default());
+        }
+        Ok(())
+    }
+
+    /// How many slots there are.
+    pub(crate) fn len(&self) -> u32 {
+        self.slots.len()
+    }
+
+    pub(crate) fn get(&mut self, index: u32) -> Option<(&Slot, &mut Child)> {
+        Some((self.slots.get(index)?, self.held.get_mut(index as usize)?))
+    }
+
+    /// Owes the engine something of a slot.
+    pub(crate) fn owe(&mut self, index: u32, what: impl FnOnce(&mut Owed)) {
+        let Some(child) = self.held.get_mut(index as usize) else { return };
+        if !child.owed.any() {
+            self.queue.push_back(index);
+        }
+        what(&mut child.owed);
+    }
+
+    /// The first slot that something is owed of.
+    pub(crate) fn first_owed(&self) -> Option<u32> {
+        self.queue.front().copied()
+    }
+
+    /// Everything of that slot was told.
+    pub(crate) fn paid(&mut self) {
+        if let Some(child) = self.queue.pop_front().and_then(|index| self.held.get_mut(index as usize)) {
+            child.owed = Owed::default();
+        }
+    }
+
+    /// A new engine knows nothing: everything that the slots hold is owed to it.
+    pub(crate) fn owe_everything(&mut self) {
+        self.queue.clear();
+        for index in 0..self.held.len() {
+            self.held[index].owed = Owed::default();
+            let Ok(index) = u32::try_from(index) else { return };
+            match self.slots.get(index).map_or(state::FREE, Slot::state) {
+                state::LIVE => self.owe(index, |owed| owed.spawned = true),
+                state::LEFTOVER | state::ENDED | state::NOT_SPAWNED => {
+                    self.owe(index, |owed| owed.ended = true);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// How the main process of a slot ended.
+pub(crate) fn ending(slot: &Slot) -> Ending {
+    Ending::from_words(slot.ending(), slot.fault())
+}
+
+/// The scope that a slot was given.
+pub(crate) fn scope(slot: &Slot) -> Scope {
+    match slot.flags() {
+        flags if flags & flag::SCOPE_MAIN != 0 => Scope::Main,
+        flags if flags & flag::SCOPE_CGROUP != 0 => Scope::Cgroup,
+        _ => Scope::Group,
+    }
+}
+
+/// The flag that stands for a scope.
+pub(crate) fn scope_flag(scope: Scope) -> u32 {
+    match scope {
+        Scope::Group => 0,
+        Scope::Main => flag::SCOPE_MAIN,
+        Scope::Cgroup => flag::SCOPE_CGROUP,
+    }
+}

@@ -1,0 +1,78 @@
+//! Engine and logger: processes of clinit itself, which the keeper brings back when they die.
+
+use std::os::fd::RawFd;
+
+use clinit_sys::slots::Slot;
+use clinit_sys::spawn::{Image, Start, spawn};
+
+/// One that lived longer than this is brought back at once.
+const SHORT_LIFE_NANOS: u64 = 1_000_000_000;
+
+/// One that did not is brought back after this.
+const PAUSE_NANOS: u64 = 1_000_000_000;
+
+/// This very program, whatever became of its file.
+const SELF: &[u8] = b"/proc/self/exe";
+
+/// One of the two.
+#[derive(Debug)]
+pub struct Companion {
+    role: &'static str,
+    arguments: Vec<Vec<u8>>,
+    slot: Slot,
+    started_nanos: u64,
+    due_nanos: Option<u64>,
+}
+
+impl Companion {
+    /// One that is to be started at once, in this role and with these arguments.
+    #[must_use]
+    pub fn new(role: &'static str, arguments: Vec<Vec<u8>>) -> Self {
+        Self { role, arguments, slot: Slot::default(), started_nanos: 0, due_nanos: Some(0) }
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        Some(self.slot.pid()).filter(|&pid| pid != 0)
+    }
+
+    /// When it is to be started, if it does not run.
+    pub(crate) fn due_nanos(&self) -> Option<u64> {
+        self.due_nanos
+    }
+
+    /// Starts it. One that cannot be started is tried again after a pause.
+    pub(crate) fn start(
+        &mut self,
+        environment: &[Vec<u8>],
+        descriptors: &[(RawFd, RawFd)],
+        now_nanos: u64,
+    ) -> bool {
+        let mut image = Image::default();
+        image.candidates.push(&[SELF]);
+        image.arguments.push(&[b"clinit: ", self.role.as_bytes()]);
+        self.arguments.iter().for_each(|argument| image.arguments.push(&[argument]));
+        environment.iter().for_each(|variable| image.environment.push(&[variable]));
+        // A session of its own keeps the terminal's signals away from it: those are the keeper's to hear.
+        let start = Start { slot: &self.slot, descriptors, cgroup: None, session: true };
+        let started = spawn(&mut image, &start).is_ok();
+        self.started_nanos = now_nanos;
+        self.due_nanos = (!started).then_some(now_nanos + PAUSE_NANOS);
+        if !started {
+            self.slot.set_pid(0);
+        }
+        started
+    }
+
+    /// Notes that a child ended; true when it was this one.
+    pub(crate) fn ended(&mut self, pid: u32, now_nanos: u64) -> bool {
+        if self.pid() != Some(pid) {
+            return false;
+        }
+        self.slot.set_pid(0);
+        let short = now_nanos.saturating_sub(self.started_nanos) < SHORT_LIFE_NANOS;
+        self.due_nanos = Some(if short { now_nanos + PAUSE_NANOS } else { now_nanos });
+        true
+    }
+}

@@ -1,0 +1,219 @@
+//! Doing what the engine wants done.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use clinit_sys::spawn::{Image, Start, spawn};
+use clinit_sys::{cgroup::Cgroup, clock};
+use rustix::fs::{Mode, OFlags, mkfifoat, openat};
+use rustix::io::Errno;
+
+use crate::children::{flag, scope_flag, state};
+use crate::protocol::{Order, Output, Scope, Spawn};
+use crate::run::Keeper;
+use crate::scope;
+
+/// The folder in the daemon's state where the FIFOs are, each named by its slot.
+pub(crate) const FIFO_FOLDER: &str = "out";
+
+/// What every start needs and none changes.
+#[derive(Debug)]
+pub(crate) struct Nursery {
+    image: Image,
+    /// The keeper's own environment, `NAME=value`.
+    environment: Vec<Vec<u8>>,
+    null: OwnedFd,
+    /// Where the entries' cgroups are made, if anywhere.
+    cgroups: Option<Cgroup>,
+}
+
+impl Nursery {
+    pub(crate) fn new(null: OwnedFd, cgroups: Option<Cgroup>, environment: Vec<Vec<u8>>) -> Self {
+        Self { image: Image::default(), environment, null, cgroups }
+    }
+
+    pub(crate) fn null(&self) -> BorrowedFd<'_> {
+        self.null.as_fd()
+    }
+
+    pub(crate) fn cgroups(&self) -> Option<&Cgroup> {
+        self.cgroups.as_ref()
+    }
+
+    pub(crate) fn environment(&self) -> &[Vec<u8>] {
+        &self.environment
+    }
+
+    /// Lays out what is executed. Variables of the order stand before, and instead of, the keeper's own.
+    fn lay_out(&mut self, order: &Spawn<'_>) {
+        let image = &mut self.image;
+        image.candidates.clear();
+        image.arguments.clear();
+        image.environment.clear();
+        let mut strings = order.strings.split(|&byte| byte == 0);
+        let [candidates, arguments, variables] = order.counts;
+        strings.by_ref().take(candidates.into()).for_each(|text| image.candidates.push(&[text]));
+        strings.by_ref().take(arguments.into()).for_each(|text| image.arguments.push(&[text]));
+        let added: Vec<&[u8]> = strings.take(variables.into()).collect();
+        added.iter().for_each(|text| image.environment.push(&[text]));
+        let name = |text: &[u8]| text.iter().position(|&byte| byte == b'=').unwrap_or(text.len());
+        for own in &self.environment {
+            let end = name(own);
+            if !added.iter().any(|text| name(text) == end && text[..end] == own[..end]) {
+                image.environment.push(&[own]);
+            }
+        }
+    }
+}
+
+impl Keeper {
+    pub(crate) fn obey(&mut self, packet: &[u8]) {
+        match Order::decode(packet) {
+            Some(Order::Spawn(order)) => self.spawn(&order),
+            Some(Order::Stop { slot, generation, signal, scope }) => {
+                self.with_life(slot, generation, |slot, child| {
+                    // Repeated after a crash of the engine, it would hit a process that is just stopping.
+                    if slot.flags() & flag::STOPPED == 0 {
+                        scope::stop(slot, child, scope, signal.into());
+                    }
+                });
+            }
+            Some(Order::Kill { slot, generation, scope }) => {
+                self.with_life(slot, generation, |slot, child| scope::kill(slot, child, scope));
+            }
+            Some(Order::Release { slot, generation }) => self.release(slot, generation),
+            Some(Order::Leave { status }) => self.leaving = Some(status),
+            None => {}
+        }
+    }
+
+    fn with_life(
+        &mut self,
+        index: u32,
+        generation: u64,
+        act: impl FnOnce(&clinit_sys::slots::Slot, &crate::children::Child),
+    ) {
+        if let Some((slot, child)) = self.children.get(index)
+            && slot.generation() == generation
+            && matches!(slot.state(), state::LIVE | state::LEFTOVER)
+        {
+            act(slot, child);
+        }
+    }
+
+    fn spawn(&mut self, order: &Spawn<'_>) {
+        if self.children.grow_to(order.slot).is_err() {
+            // No slot, no memory of it: the engine hears so at once and tries again.
+            self.refuse(order.slot, order.generation, Errno::NOSPC.raw_os_error());
+            return;
+        }
+        let Some((slot, _)) = self.children.get(order.slot) else { return };
+        let busy = matches!(slot.state(), state::LIVE | state::LEFTOVER);
+        if busy || (slot.state() != state::FREE && slot.generation() >= order.generation) {
+            return;
+        }
+        let started = self.start(order);
+        let now_nanos = clock::boottime_nanos();
+        let Some((slot, child)) = self.children.get(order.slot) else { return };
+        match started {
+            Ok(pidfd) => {
+                child.pidfd = Some(pidfd);
+                self.by_pid.insert(slot.pid(), order.slot);
+                self.children.owe(order.slot, |owed| owed.spawned = true);
+            }
+            Err(error) => {
+                slot.set_ending(u32::try_from(error.raw_os_error().unwrap_or(0)).unwrap_or(0));
+                slot.set_spawned_nanos(now_nanos);
+                slot.set_state(state::NOT_SPAWNED);
+                self.children.owe(order.slot, |owed| owed.ended = true);
+            }
+        }
+    }
+
+    /// Writes the slot and makes the process.
+    fn start(&mut self, order: &Spawn<'_>) -> io::Result<OwnedFd> {
+        self.nursery.lay_out(order);
+        let Some((slot, child)) = self.children.get(order.slot) else {
+            return Err(io::Error::from(Errno::NOSPC));
+        };
+        let kill_rest = if order.kill_rest { flag::KILL_REST } else { 0 };
+        slot.set_state(state::FREE);
+        slot.set_pid(0);
+        slot.set_ending(0);
+        slot.set_fault(0);
+        slot.set_flags(kill_rest | scope_flag(order.scope));
+        slot.set_generation(order.generation);
+        slot.set_spawned_nanos(clock::boottime_nanos());
+        child.adopted = false;
+        child.leftover_since = 0;
+        if !order.cgroup && order.scope != Scope::Cgroup {
+            child.cgroup = None;
+        } else if let (None, Some(cgroups)) = (&child.cgroup, &self.nursery.cgroups) {
+            // The name tells people; the number keeps two names apart that differ in what was replaced.
+            let name = cgroup_name(order.name, order.slot);
+            child.cgroup = cgroups.make(&name).ok().map(|cgroup| (cgroup, name));
+        }
+        let null = self.nursery.null.as_raw_fd();
+        let out: RawFd = match order.output {
+            Output::Inherit => -1,
+            Output::Null => null,
+            Output::Fifo => {
+                if child.fifo.is_none() {
+                    child.fifo = Some(open_fifo(self.state.as_fd(), order.slot)?);
+                }
+                child.fifo.as_ref().map_or(null, AsRawFd::as_raw_fd)
+            }
+        };
+        let descriptors = [(null, 0), (out, 1), (out, 2)];
+        let descriptors = if out < 0 { &descriptors[..1] } else { &descriptors[..] };
+        slot.set_state(state::LIVE);
+        let cgroup = child.cgroup.as_ref().map(|(cgroup, _)| cgroup.as_fd());
+        spawn(&mut self.nursery.image, &Start { slot, descriptors, cgroup, session: true })
+    }
+
+    /// Forgets a life that has ended, and what was held for the slot.
+    fn release(&mut self, index: u32, generation: u64) {
+        let Some((slot, child)) = self.children.get(index) else { return };
+        if slot.generation() != generation || !matches!(slot.state(), state::ENDED | state::NOT_SPAWNED) {
+            return;
+        }
+        slot.set_state(state::FREE);
+        child.pidfd = None;
+        child.fifo = None;
+        if let (Some((cgroup, name)), Some(cgroups)) = (child.cgroup.take(), self.nursery.cgroups()) {
+            drop(cgroup);
+            // Busy when its processes outlive a scope that is not the cgroup; the folder is found again.
+            let _busy = cgroups.remove(&name);
+        }
+    }
+}
+
+/// A name for a cgroup: the entry's, with what the file system or cgroups themselves give a meaning
+/// replaced, and the number of its slot.
+fn cgroup_name(entry: &[u8], slot: u32) -> String {
+    let plain = |&byte: &u8| if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) { byte.into() } else { '_' };
+    let name: String = entry.iter().take(100).map(plain).collect();
+    format!("{name}.{slot}")
+}
+
+/// Opens a slot's FIFO for reading and writing, so that neither side ever sees the other gone.
+fn open_fifo(state: BorrowedFd<'_>, slot: u32) -> io::Result<OwnedFd> {
+    let path = format!("{FIFO_FOLDER}/{slot}");
+    match mkfifoat(state, &path, Mode::from_raw_mode(0o600)) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(openat(state, &path, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cgroup_names_hold_no_meaning_but_their_own() {
+        assert_eq!(cgroup_name(b"web/httpd", 3), "web_httpd.3");
+        assert_eq!(cgroup_name("\u{e9}../x".as_bytes(), 0), "__.._x.0");
+        assert!(cgroup_name(&[b'x'; 4000], 1).len() < 120);
+    }
+}

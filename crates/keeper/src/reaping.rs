@@ -1,0 +1,95 @@
+//! Children end: what is killed with them, what is noted, what is owed to the engine.
+
+use clinit_sys::reap::{self, Ended};
+use clinit_sys::{clock, signals};
+
+use crate::children::{flag, scope as scope_of, state};
+use crate::protocol::Ending;
+use crate::run::Keeper;
+use crate::scope;
+
+impl Keeper {
+    /// Reaps everything that has ended.
+    pub(crate) fn reap_all(&mut self) {
+        while let Some((pid, ended)) = reap::next_ended() {
+            match self.by_pid.remove(&pid) {
+                // Until it is reaped its number is nobody else's, so its group can be signalled safely.
+                Some(index) => self.end(index, Some(ended), || reap::reap(pid)),
+                None => {
+                    reap::reap(pid);
+                    self.companion_ended(pid);
+                }
+            }
+        }
+        self.look_after_leftovers();
+    }
+
+    /// The main process of a slot has ended; `bury` gives its number back.
+    pub(crate) fn end(&mut self, index: u32, ended: Option<Ended>, bury: impl FnOnce()) {
+        let now_nanos = clock::boottime_nanos();
+        let Some((slot, child)) = self.children.get(index) else { return bury() };
+        let scope = scope_of(slot);
+        let by_itself = slot.flags() & (flag::STOPPED | flag::KILLED) == 0;
+        if by_itself && slot.flags() & flag::KILL_REST != 0 && slot.fault() == 0 {
+            scope::kill(slot, child, scope);
+        }
+        bury();
+        let fault = slot.fault();
+        let ending = match ended {
+            _ if fault != 0 => {
+                Ending::NotExecuted((fault >> 24).to_le_bytes()[0], i32::try_from(fault & 0xff_ffff).unwrap_or(0))
+            }
+            Some(Ended::Code(code)) => Ending::Code(code),
+            Some(Ended::Signal(signal)) => Ending::Signal(signal),
+            None => Ending::Unknown,
+        };
+        child.pidfd = None;
+        child.leftover_since = now_nanos;
+        slot.set_ending(ending.to_words().0);
+        if scope::has_leftovers(slot, child, scope, now_nanos) {
+            slot.set_state(state::LEFTOVER);
+            self.children.leftovers.push(index);
+        } else {
+            slot.set_state(state::ENDED);
+        }
+        self.children.owe(index, |owed| owed.ended = true);
+    }
+
+    /// Finds out which slots have emptied. Called whenever a child ended, and now and then while there are
+    /// leftovers: not every one of them has to be a child of the keeper.
+    pub(crate) fn look_after_leftovers(&mut self) {
+        if self.children.leftovers.is_empty() {
+            return;
+        }
+        let now_nanos = clock::boottime_nanos();
+        let mut waiting = std::mem::take(&mut self.children.leftovers);
+        waiting.retain(|&index| {
+            let Some((slot, child)) = self.children.get(index) else { return false };
+            if slot.state() != state::LEFTOVER {
+                return false;
+            }
+            if scope::has_leftovers(slot, child, scope_of(slot), now_nanos) {
+                return true;
+            }
+            slot.set_state(state::ENDED);
+            self.children.owe(index, |owed| owed.emptied = true);
+            false
+        });
+        self.children.leftovers.append(&mut waiting);
+    }
+
+    fn companion_ended(&mut self, pid: u32) {
+        let now_nanos = clock::boottime_nanos();
+        if self.engine.ended(pid, now_nanos) {
+            self.link = None;
+        }
+        self.logger.ended(pid, now_nanos);
+    }
+
+    /// Asks companions to end, the hard way.
+    pub(crate) fn kill_companions(&self) {
+        for pid in [self.engine.pid(), self.logger.pid()].into_iter().flatten() {
+            let _gone = signals::send_to_child(pid, 9);
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! The keeper's loop.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
+
+use clinit_sys::cgroup::{self, Cgroup};
+use clinit_sys::inherit::{self, duplicate_above};
+use clinit_sys::signals::{SignalFd, block_all_and_reset};
+use clinit_sys::slots::Slots;
+use clinit_sys::{clock, reap};
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::event::Timespec;
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, mkdirat, open, openat};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use crate::children::Children;
+use crate::companion::Companion;
+use crate::descriptors as fixed;
+use crate::orders::{FIFO_FOLDER, Nursery};
+use crate::protocol::ORDER_BYTES_MAX;
+
+/// How often leftovers are looked at while there are any.
+const LEFTOVERS_NANOS: u64 = 100_000_000;
+
+/// How long engine and logger may take to end when nothing is left to do.
+const LEAVE_NANOS: u64 = 5_000_000_000;
+
+/// How long a new keeper waits for the lock of the one before.
+const LOCK_NANOS: u64 = 1_000_000_000;
+
+const SIGHUP: i32 = 1;
+const SIGINT: i32 = 2;
+const SIGTERM: i32 = 15;
+const SIGCHLD: i32 = 17;
+
+const SIGNALS: u64 = 1;
+const LINK: u64 = 2;
+/// Marks the events of adopted processes; the slot's number is added.
+pub(crate) const ADOPTED: u64 = 1 << 32;
+
+/// Why the keeper could not begin.
+#[derive(Debug)]
+pub struct KeeperError {
+    what: &'static str,
+    source: io::Error,
+}
+
+impl std::fmt::Display for KeeperError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "failed to {}", self.what)
+    }
+}
+
+impl std::error::Error for KeeperError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// Names what failed.
+trait While<T> {
+    fn when(self, what: &'static str) -> Result<T, KeeperError>;
+}
+
+impl<T, E: Into<io::Error>> While<T> for Result<T, E> {
+    fn when(self, what: &'static str) -> Result<T, KeeperError> {
+        self.map_err(|source| KeeperError { what, source: source.into() })
+    }
+}
+
+/// Everything the keeper has.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    pub(crate) epoll: OwnedFd,
+    signal_fd: SignalFd,
+    pub(crate) state: OwnedFd,
+    /// Held as long as this keeper lives: there is one at a time.
+    _only: OwnedFd,
+    inherited: [OwnedFd; 2],
+    pub(crate) nursery: Nursery,
+    pub(crate) children: Children,
+    pub(crate) by_pid: HashMap<u32, u32>,
+    pub(crate) engine: Companion,
+    pub(crate) logger: Companion,
+    /// To the engine.
+    pub(crate) link: Option<OwnedFd>,
+    is_link_full: bool,
+    /// Between engine and logger; the keeper holds both ends, so that either may be started again.
+    feed: [OwnedFd; 2],
+    /// From the engine's standard error to the logger.
+    notes: [OwnedFd; 2],
+    /// Its first end is the companions'; when it reads as ended, the keeper is gone.
+    life: [OwnedFd; 2],
+    pub(crate) inventory_owed: bool,
+    pub(crate) logger_owed: bool,
+    pub(crate) signals: Vec<u8>,
+    /// A shutdown was asked for by a signal: an engine that is started anew is told so again.
+    shutdown: Option<u8>,
+    pub(crate) leaving: Option<u8>,
+    leave_by_nanos: Option<u64>,
+    farewell_said: bool,
+    packet: Vec<u8>,
+}
+
+/// Runs the keeper over the inherited descriptors until the engine says that nothing is left to do.
+/// Returns the exit status that the engine wants.
+///
+/// # Errors
+/// It could not begin. Once it runs it does not fail.
+pub fn run(cgroup: Option<&str>, engine: Companion, logger: Companion) -> Result<u8, KeeperError> {
+    let mut keeper = Keeper::begin(cgroup, engine, logger)?;
+    Ok(keeper.attend())
+}
+
+impl Keeper {
+    fn begin(cgroup: Option<&str>, engine: Companion, logger: Companion) -> Result<Self, KeeperError> {
+        let inherited = [
+            inherit::take(fixed::LISTEN).when("take over the socket")?,
+            inherit::take(fixed::LOCK).when("take over the lock")?,
+        ];
+        let state = inherit::take(fixed::STATE).when("take over the state folder")?;
+        let write = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let private = Mode::from_raw_mode(0o600);
+        let only = openat(&state, "keeper.lock", write, private).when("open keeper.lock")?;
+        lock(&only).when("be the only keeper")?;
+        // Whoever finds the lock taken reads here by whom.
+        let _for_people_only = rustix::fs::ftruncate(&inherited[1], 0)
+            .and_then(|()| rustix::io::pwrite(&inherited[1], std::process::id().to_string().as_bytes(), 0));
+        block_all_and_reset().when("block signals")?;
+        let signal_fd = SignalFd::new(&[SIGHUP, SIGINT, SIGTERM, SIGCHLD]).when("make a signal descriptor")?;
+        // Needs no permission and cannot fail on a kernel that has clone3.
+        let _subreaper = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+        match mkdirat(&state, FIFO_FOLDER, Mode::from_raw_mode(0o700)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(error).when("make the folder of FIFOs"),
+        }
+        let slots = openat(&state, "slots", write, private).when("open the slots")?;
+        let slots = Slots::open(File::from(slots)).when("map the slots")?;
+        let null = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).when("open /dev/null")?;
+        let environment = std::env::vars_os().map(|(name, value)| {
+            let mut variable = name.into_vec();
+            variable.push(b'=');
+            variable.extend(value.into_vec());
+            variable
+        });
+        let nursery = Nursery::new(above(null)?, cgroup.and_then(cgroups), environment.collect());
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).when("make an epoll")?;
+        epoll::add(&epoll, &signal_fd, EventData::new_u64(SIGNALS), EventFlags::IN).when("watch for signals")?;
+        let feed = pair().when("make the feed")?;
+        let notes = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).when("make a pipe for notes")?;
+        let life = pipe_with(PipeFlags::CLOEXEC).when("make a pipe of life")?;
+        let mut keeper = Self {
+            epoll,
+            signal_fd,
+            state,
+            _only: only,
+            inherited,
+            nursery,
+            children: Children::new(slots),
+            by_pid: HashMap::new(),
+            engine,
+            logger,
+            link: None,
+            is_link_full: false,
+            feed: [above(feed.0)?, above(feed.1)?],
+            notes: [above(notes.0)?, above(notes.1)?],
+            life: [above(life.0)?, above(life.1)?],
+            inventory_owed: false,
+            logger_owed: false,
+            signals: Vec::new(),
+            shutdown: None,
+            leaving: None,
+            leave_by_nanos: None,
+            farewell_said: false,
+            packet: vec![0; ORDER_BYTES_MAX],
+        };
+        keeper.adopt_all();
+        Ok(keeper)
+    }
+
+    /// The loop.
+    fn attend(&mut self) -> u8 {
+        let mut events = Vec::with_capacity(64);
+        loop {
+            self.start_companions();
+            self.report();
+            if let Some(status) = self.left() {
+                return status;
+            }
+            events.clear();
+            let timeout = self.timeout();
+            let waited = epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref());
+            if waited.is_err() {
+                // Interrupted; nothing else can be wrong with a descriptor that is ours.
+                continue;
+            }
+            for event in &events {
+                let (data, flags) = (event.data.u64(), event.flags);
+                match data {
+                    SIGNALS => self.take_signals(),
+                    LINK => self.take_orders(flags),
+                    adopted => self.adopted_ended(u32::try_from(adopted & !ADOPTED).unwrap_or(u32::MAX)),
+                }
+            }
+            self.look_after_leftovers();
+        }
+    }
+
+    fn take_signals(&mut self) {
+        while let Some(signal) = self.signal_fd.next() {
+            match signal {
+                SIGCHLD => self.reap_all(),
+                SIGHUP | SIGINT | SIGTERM => {
+                    let signal = u8::try_from(signal).unwrap_or(0);
+                    if i32::from(signal) != SIGHUP {
+                        self.shutdown = Some(signal);
+                    }
+                    if self.signals.len() < 16 {
+                        self.signals.push(signal);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn take_orders(&mut self, flags: EventFlags) {
+        let mut packet = std::mem::take(&mut self.packet);
+        while let Some(link) = &self.link {
+            match recv(link, &mut packet[..], RecvFlags::DONTWAIT) {
+                Ok((0, _)) => {
+                    self.link = None;
+                }
+                Ok((size, _)) => self.obey(&packet[..size]),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break,
+                Err(_) => self.link = None,
+            }
+        }
+        self.packet = packet;
+        if flags.contains(EventFlags::OUT) {
+            self.report();
+        }
+    }
+
+    /// Watches for room in the socket to the engine, or no longer.
+    pub(crate) fn link_full(&mut self, full: bool) {
+        if self.is_link_full == full {
+            return;
+        }
+        let flags = if full { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN };
+        if let Some(link) = &self.link
+            && epoll::modify(&self.epoll, link, EventData::new_u64(LINK), flags).is_ok()
+        {
+            self.is_link_full = full;
+        }
+    }
+
+    /// A slot for which there is no room, not even for noting that.
+    pub(crate) fn refuse(&mut self, slot: u32, generation: u64, errno: i32) {
+        if let Some(link) = &self.link {
+            let report = crate::protocol::Report::NotSpawned { slot, generation, errno };
+            // A full socket loses it; the engine repeats the order after its own crash only. The slots
+            // have room for every entry that a table can have, so this takes a full /run.
+            let _lost = rustix::net::send(link, &report.encode(), rustix::net::SendFlags::NOSIGNAL);
+        }
+    }
+
+    fn start_companions(&mut self) {
+        let now_nanos = clock::boottime_nanos();
+        let due = |companion: &Companion| companion.due_nanos().is_some_and(|due| due <= now_nanos);
+        if due(&self.logger) && self.leaving.is_none() {
+            let own = [(self.feed[1].as_raw_fd(), fixed::FEED), (self.notes[0].as_raw_fd(), fixed::NOTES)];
+            let descriptors = self.descriptors(&own);
+            self.logger_owed |= self.logger.start(self.nursery.environment(), &descriptors, now_nanos);
+        }
+        if due(&self.engine) && self.leaving.is_none() {
+            let Ok((ours, theirs)) = pair() else { return };
+            let Ok(theirs) = duplicate_above(theirs.as_fd(), fixed::FREE) else { return };
+            let own = [
+                (theirs.as_raw_fd(), fixed::KEEPER),
+                (self.feed[0].as_raw_fd(), fixed::FEED),
+                (self.notes[1].as_raw_fd(), 2),
+            ];
+            let descriptors = self.descriptors(&own);
+            let watched = epoll::add(&self.epoll, &ours, EventData::new_u64(LINK), EventFlags::IN);
+            if watched.is_ok() && self.engine.start(self.nursery.environment(), &descriptors, now_nanos) {
+                self.link = Some(ours);
+                self.is_link_full = false;
+                self.children.owe_everything();
+                self.inventory_owed = true;
+                self.logger_owed = true;
+                self.signals.extend(self.shutdown.filter(|signal| !self.signals.contains(signal)));
+            }
+        }
+    }
+
+    /// What each companion gets, and its own.
+    fn descriptors(&self, own: &[(RawFd, RawFd)]) -> Vec<(RawFd, RawFd)> {
+        let null = self.nursery.null().as_raw_fd();
+        let mut descriptors = vec![
+            // First, while 1 and 2 are still the daemon's own.
+            (1, fixed::STDOUT),
+            (2, fixed::STDERR),
+            (null, 0),
+            (self.inherited[0].as_raw_fd(), fixed::LISTEN),
+            (self.inherited[1].as_raw_fd(), fixed::LOCK),
+            (self.state.as_raw_fd(), fixed::STATE),
+            (self.life[0].as_raw_fd(), fixed::LIFE),
+        ];
+        descriptors.extend(own);
+        descriptors
+    }
+
+    /// Whether the keeper may end, and with which status.
+    fn left(&mut self) -> Option<u8> {
+        let status = self.leaving?;
+        if self.engine.pid().is_none() && self.logger.pid().is_none() {
+            return Some(status);
+        }
+        let now_nanos = clock::boottime_nanos();
+        let by = *self.leave_by_nanos.get_or_insert(now_nanos + LEAVE_NANOS);
+        if self.engine.pid().is_none() && !std::mem::replace(&mut self.farewell_said, true) {
+            // Tells the logger that this is the end, and no accident: the engine can add nothing now.
+            let _nobody_there = rustix::io::write(&self.life[1], b"!");
+        }
+        if now_nanos >= by {
+            self.kill_companions();
+        }
+        (now_nanos >= by + LEAVE_NANOS || !reap::has_children()).then_some(status)
+    }
+
+    fn timeout(&self) -> Option<Timespec> {
+        let now_nanos = clock::boottime_nanos();
+        let leftovers = (!self.children.leftovers.is_empty()).then_some(now_nanos + LEFTOVERS_NANOS);
+        let companions = [self.engine.due_nanos(), self.logger.due_nanos()];
+        let companions = companions.into_iter().flatten().filter(|_| self.leaving.is_none());
+        let leave = self.leave_by_nanos.map(|by| if now_nanos < by { by } else { by + LEAVE_NANOS });
+        let next = companions.chain(leftovers).chain(leave).min()?;
+        // A timeout of zero would spin where a companion cannot even be started.
+        let wait = Duration::from_nanos(next.saturating_sub(now_nanos).max(1_000_000));
+        Timespec::try_from(wait).ok()
+    }
+}
+
+/// Waits a little for the lock: a child of a dead keeper holds it until it execs.
+fn lock(file: &OwnedFd) -> rustix::io::Result<()> {
+    let by_nanos = clock::boottime_nanos() + LOCK_NANOS;
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::AGAIN) if clock::boottime_nanos() < by_nanos => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            result => return result,
+        }
+    }
+}
+
+/// A descriptor above the fixed numbers, so that handing it on never overwrites another.
+fn above(fd: OwnedFd) -> Result<OwnedFd, KeeperError> {
+    duplicate_above(fd.as_fd(), fixed::FREE).when("duplicate a descriptor")
+}
+
+fn pair() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
+}
+
+/// The cgroup under which those of the entries are made; `None` where none can be made.
+fn cgroups(name: &str) -> Option<Cgroup> {
+    Cgroup::open(&cgroup::own_path().ok()?).ok()?.make(name).ok()
+}

@@ -1,0 +1,167 @@
+//! Processes that behave and misbehave.
+//!
+//! How a process behaves, its command says: `[nature, tag, version]`. So a trace can be read, and a table
+//! that is read again can change a nature.
+
+use std::time::Duration;
+
+use clinit_engine::event::{ExecFault, ExecStage, Exit};
+use clinit_engine::spec::{Command, Mode, Program, SIGTERM};
+use clinit_engine::time::Instant;
+
+use crate::rng::Rng;
+
+const SIGKILL: u8 = 9;
+const ENOENT: i32 = 2;
+const EAGAIN: i32 = 11;
+
+/// How the processes of a command behave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nature {
+    /// Does what its mode is for, and stops when asked.
+    Steady,
+    /// Ends soon, whatever its mode.
+    Crashing,
+    /// Ignores the request to stop.
+    Stubborn,
+    /// Takes long to stop.
+    Slow,
+    /// Leaves members of its group behind.
+    Messy,
+    /// Never ends by itself, even where its mode expects it.
+    Hung,
+    /// Cannot be executed.
+    Missing,
+}
+
+impl Nature {
+    /// All natures, with how often a table has them.
+    pub(crate) const ALL: [(u32, Self); 7] = [
+        (40, Self::Steady),
+        (20, Self::Crashing),
+        (12, Self::Stubborn),
+        (10, Self::Slow),
+        (20, Self::Messy),
+        (3, Self::Hung),
+        (6, Self::Missing),
+    ];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Steady => "steady",
+            Self::Crashing => "crashing",
+            Self::Stubborn => "stubborn",
+            Self::Slow => "slow",
+            Self::Messy => "messy",
+            Self::Hung => "hung",
+            Self::Missing => "missing",
+        }
+    }
+
+    fn of(program: &Program) -> Self {
+        let word = match &program.command {
+            Command::Direct(words) => words.first().map_or("", |word| word),
+            Command::Shell(text) => text,
+        };
+        let named = Self::ALL.iter().find(|(_, nature)| nature.as_str() == word);
+        named.map_or(Self::Missing, |&(_, nature)| nature)
+    }
+}
+
+/// What comes of an attempt to start a process.
+#[derive(Debug)]
+pub(crate) enum Birth {
+    /// The machine has no process to give.
+    NoProcess {
+        /// The error's number.
+        errno: i32,
+    },
+    /// It never became the wanted program.
+    NotExecuted(ExecFault),
+    /// It runs, and others with it in its process group.
+    Runs {
+        /// The process itself.
+        main: Process,
+        /// Those that it made.
+        rest: Vec<Process>,
+    },
+}
+
+/// One process.
+#[derive(Debug)]
+pub(crate) struct Process {
+    end: Option<(Instant, Exit)>,
+    /// How long it takes to stop when asked; `None` is for ever.
+    stop_takes: Option<Duration>,
+    /// How long the kernel takes to end it when killed.
+    kill_takes: Duration,
+}
+
+impl Process {
+    fn draw(rng: &mut Rng, end: Option<(Instant, Exit)>, stop_takes: Option<Duration>) -> Self {
+        let kill_takes = if rng.chance(10) { rng.millis(1, 12_000) } else { Duration::ZERO };
+        Self { end, stop_takes, kill_takes }
+    }
+
+    /// When it ends, and how, if nobody interferes.
+    pub(crate) fn end(&self) -> Option<(Instant, Exit)> {
+        self.end
+    }
+
+    pub(crate) fn ask_to_stop(&mut self, signal: u8, now: Instant) {
+        if let Some(takes) = self.stop_takes {
+            let exit = if signal == SIGTERM { Exit::Signal(signal) } else { Exit::Code(0) };
+            self.end_by(now + takes, exit);
+        }
+    }
+
+    pub(crate) fn kill(&mut self, now: Instant) {
+        self.end_by(now + self.kill_takes, Exit::Signal(SIGKILL));
+    }
+
+    fn end_by(&mut self, at: Instant, exit: Exit) {
+        if self.end.is_none_or(|(end, _)| at < end) {
+            self.end = Some((at, exit));
+        }
+    }
+}
+
+/// Draws what comes of starting `program` once.
+pub(crate) fn birth(rng: &mut Rng, program: &Program, mode: Mode, now: Instant) -> Birth {
+    let nature = Nature::of(program);
+    if nature == Nature::Missing {
+        let stages = [ExecStage::Output, ExecStage::Exec, ExecStage::Interpreter];
+        let stage = rng.pick(&stages).copied().unwrap_or(ExecStage::Exec);
+        return Birth::NotExecuted(ExecFault { stage, errno: ENOENT });
+    }
+    let exit = rng.weigh(&[(60, Exit::Code(0)), (30, Exit::Code(1)), (10, Exit::Signal(11))]);
+    let exit = exit.unwrap_or(Exit::Unknown);
+    let end = match (nature, mode) {
+        (Nature::Hung, _) => None,
+        (Nature::Crashing, _) => Some(rng.millis(1, 400)),
+        (_, Mode::Respawn) if rng.chance(90) => None,
+        (_, Mode::Respawn | Mode::Once | Mode::Wait | Mode::Test | Mode::Off) => Some(rng.millis(1, 4_000)),
+    };
+    let stop_takes = match nature {
+        Nature::Stubborn => None,
+        Nature::Slow => Some(rng.millis(1_000, 30_000)),
+        Nature::Steady | Nature::Crashing | Nature::Messy | Nature::Hung | Nature::Missing => {
+            Some(rng.millis(0, 800))
+        }
+    };
+    let main = Process::draw(rng, end.map(|span| (now + span, exit)), stop_takes);
+    let mut rest = Vec::new();
+    if nature == Nature::Messy {
+        for _ in 0..=rng.below(2) {
+            let end = rng.chance(60).then(|| (now + rng.millis(1, 8_000), Exit::Code(0)));
+            let stop_takes = rng.chance(60).then(|| rng.millis(0, 3_000));
+            rest.push(Process::draw(rng, end, stop_takes));
+        }
+    }
+    Birth::Runs { main, rest }
+}
+
+/// The machine lacks something that a process needs.
+pub(crate) fn no_process() -> Birth {
+    Birth::NoProcess { errno: EAGAIN }
+}

@@ -1,0 +1,53 @@
+//! Descriptors that a process is started with, by number (fcntl(2)).
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Which numbers were taken: a descriptor has one owner.
+static TAKEN: AtomicU64 = AtomicU64::new(0);
+
+/// Takes an inherited descriptor into possession, and makes it close-on-exec.
+///
+/// # Errors
+/// It is not open, is one of the standard three or not below 64, or was taken before.
+pub fn take(number: RawFd) -> io::Result<OwnedFd> {
+    let bad = || io::Error::from_raw_os_error(libc::EBADF);
+    let bit = u32::try_from(number).ok().filter(|bit| (3..64).contains(bit)).ok_or_else(bad)?;
+    if TAKEN.fetch_or(1 << bit, Ordering::AcqRel) & 1 << bit != 0 {
+        return Err(bad());
+    }
+    // SAFETY: fcntl with F_SETFD has no memory effects.
+    if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it is open, and `TAKEN` says that nobody else has taken it. Programs call this first of all,
+    // before they open anything that could have been given the number.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// A duplicate with a number of at least `least`, close-on-exec.
+///
+/// # Errors
+/// No descriptor is left.
+pub fn duplicate_above(fd: BorrowedFd<'_>, least: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: fcntl with F_DUPFD_CLOEXEC has no memory effects; the new descriptor is ours.
+    unsafe {
+        let number = libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, least);
+        if number < 0 { Err(io::Error::last_os_error()) } else { Ok(OwnedFd::from_raw_fd(number)) }
+    }
+}
+
+/// Puts a descriptor at `number`, to be inherited by the next program; what was there is closed.
+///
+/// # Errors
+/// dup2(2) failed, or `number` is one of the standard three or not below 64.
+pub fn place(fd: BorrowedFd<'_>, number: RawFd) -> io::Result<()> {
+    if !(3..64).contains(&number) {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    // SAFETY: dup2 has no memory effects. The number is one that no owner in this process has: programs
+    // call this last of all, with their own descriptors above the numbers that they place.
+    let result = unsafe { libc::dup2(fd.as_raw_fd(), number) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

@@ -1,0 +1,26 @@
+//! The system calls of clinit that need unsafe code, behind safe signatures.
+//!
+//! One topic a file; each names the manual page it follows. This is the only crate that may hold
+//! `unsafe`, and each block says why it is sound.
+//!
+//! | file | room for |
+//! |---|---|
+//! | `spawn` | clone3 and what a child does before exec |
+//! | `slots` | the shared memory in which keeper and children note what became of them |
+//! | `signals` | masks, dispositions, signalfd, names |
+//! | `reap` | waiting for children |
+//! | `cgroup` | finding, making, filling and killing cgroups |
+//! | `inherit` | descriptors that a process is started with |
+//! | `proc` | what /proc tells of a process |
+//! | `clock` | the clock that counts through suspend |
+//!
+//! Not here: policy of any kind, and what rustix offers safely already (epoll, sockets, files).
+
+pub mod cgroup;
+pub mod clock;
+pub mod inherit;
+pub mod proc;
+pub mod reap;
+pub mod signals;
+pub mod slots;
+pub mod spawn;

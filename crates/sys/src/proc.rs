@@ -1,0 +1,77 @@
+//! What /proc tells of a process (proc_pid_stat(5)).
+
+use std::fs;
+
+/// What is needed of `/proc/PID/stat`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// `R`, `S`, `D`, `Z`, `T`, ...
+    pub state: u8,
+    /// Its parent.
+    pub parent: u32,
+    /// Its process group.
+    pub group: u32,
+    /// Its session.
+    pub session: u32,
+    /// When it started, in nanoseconds since boot, exact to a clock tick (10 ms).
+    pub started_nanos: u64,
+}
+
+/// One clock tick of /proc, in nanoseconds: `USER_HZ` is 100 on every Linux that people run.
+pub const TICK_NANOS: u64 = 10_000_000;
+
+impl Stat {
+    /// Whether it has ended and waits to be reaped.
+    #[must_use]
+    pub fn is_zombie(&self) -> bool {
+        matches!(self.state, b'Z' | b'X')
+    }
+}
+
+/// Reads `/proc/PID/stat`; `None` when there is no such process.
+#[must_use]
+pub fn stat(pid: u32) -> Option<Stat> {
+    parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+}
+
+fn parse(text: &[u8]) -> Option<Stat> {
+    // The name may hold blanks and parentheses: fields are counted behind the last one.
+    let rest = text.get(text.iter().rposition(|&byte| byte == b')')? + 1..)?;
+    let mut fields = std::str::from_utf8(rest).ok()?.split_ascii_whitespace();
+    let state = *fields.next()?.as_bytes().first()?;
+    let parent = fields.next()?.parse().ok()?;
+    let group = fields.next()?.parse().ok()?;
+    let session = fields.next()?.parse().ok()?;
+    let ticks: u64 = fields.nth(15)?.parse().ok()?;
+    Some(Stat { state, parent, group, session, started_nanos: ticks.checked_mul(TICK_NANOS)? })
+}
+
+/// Whether a process group has a member that has not ended. Reads all of /proc: for the rare case only.
+#[must_use]
+pub fn group_has_living(leader: u32) -> bool {
+    let Ok(processes) = fs::read_dir("/proc") else { return true };
+    processes
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(stat)
+        .any(|stat| stat.group == leader && !stat.is_zombie())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_does_not_shift_the_fields() {
+        let text = b"42 (a) R 1 (b) S 7 8 9 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 123 4096 1 18446744073709551615";
+        let stat = parse(text).unwrap();
+        assert_eq!((stat.state, stat.parent, stat.group, stat.session), (b'S', 7, 8, 9));
+        assert_eq!(stat.started_nanos, 123 * TICK_NANOS);
+    }
+
+    #[test]
+    fn this_process_is_there_and_lives() {
+        let stat = stat(std::process::id()).unwrap();
+        assert!(!stat.is_zombie());
+        assert!(group_has_living(stat.group));
+    }
+}

@@ -1,0 +1,202 @@
+//! Starting a process: clone3(2) with a pidfd, and what the child does before execve(2).
+//!
+//! The child does not share memory with its parent (the slot aside): one that is stopped or hangs before
+//! exec stops nobody. Between clone and exec it makes only async-signal-safe calls and allocates nothing:
+//! all it needs was prepared by [`Image`].
+
+use std::ffi::c_char;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use crate::slots::Slot;
+
+/// An array of C strings, null-terminated, as execve(2) takes it.
+#[derive(Debug, Default)]
+pub struct Strings {
+    bytes: Vec<u8>,
+    starts: Vec<usize>,
+    pointers: Vec<*const c_char>,
+}
+
+impl Strings {
+    /// Empties it.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.starts.clear();
+    }
+
+    /// Appends the joined parts as one string, up to the first NUL among them.
+    pub fn push(&mut self, parts: &[&[u8]]) {
+        self.starts.push(self.bytes.len());
+        for part in parts {
+            self.bytes.extend(part.iter().take_while(|&&byte| byte != 0));
+        }
+        self.bytes.push(0);
+    }
+
+    /// How many strings it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+    }
+
+    /// The pointers, made anew: they hold until the next change.
+    fn point(&mut self) -> *const *const c_char {
+        self.pointers.clear();
+        let base = self.bytes.as_ptr();
+        self.pointers.extend(self.starts.iter().map(|&start| base.wrapping_add(start).cast::<c_char>()));
+        self.pointers.push(std::ptr::null());
+        self.pointers.as_ptr()
+    }
+}
+
+/// What is executed. Reused from one start to the next, so that a start allocates nothing.
+#[derive(Debug, Default)]
+pub struct Image {
+    /// Paths to try in order: one for a name with a slash, else one for each folder of PATH.
+    pub candidates: Strings,
+    /// The arguments, the program's name first.
+    pub arguments: Strings,
+    /// The environment, `NAME=value`.
+    pub environment: Strings,
+    /// `/bin/sh`, the path and the arguments, for a script without a first line that names an interpreter.
+    script: Vec<*const c_char>,
+}
+
+/// How a process is started.
+#[derive(Debug)]
+pub struct Start<'a> {
+    /// Where pid and fault are noted. In shared memory, or the fault is lost.
+    pub slot: &'a Slot,
+    /// Descriptors to put into place: from, to. No `from` may be another pair's `to`.
+    pub descriptors: &'a [(RawFd, RawFd)],
+    /// The cgroup to start in.
+    pub cgroup: Option<BorrowedFd<'a>>,
+    /// Whether it gets a session, and so a process group, of its own.
+    pub session: bool,
+}
+
+/// Steps of a child that can fail, as they stand in a slot.
+pub mod stage {
+    /// Putting its descriptors into place.
+    pub const OUTPUT: u32 = 1;
+    /// Executing.
+    pub const EXEC: u32 = 2;
+    /// Executing the interpreter that a script names.
+    pub const INTERPRETER: u32 = 3;
+}
+
+/// The status of a child that could not exec, as shells have it.
+pub const EXIT_NOT_EXECUTED: i32 = 127;
+
+const SHELL: &std::ffi::CStr = c"/bin/sh";
+
+/// Starts a process. Its pid stands in the slot before it runs.
+///
+/// # Errors
+/// clone3(2) failed: no process, memory or cgroup to be had.
+pub fn spawn(image: &mut Image, start: &Start<'_>) -> io::Result<OwnedFd> {
+    let candidates = image.candidates.point();
+    let arguments = image.arguments.point();
+    let environment = image.environment.point();
+    image.script.clear();
+    image.script.extend([SHELL.as_ptr(), std::ptr::null()]);
+    image.script.extend(image.arguments.pointers.iter().skip(1));
+    let script = image.script.as_mut_ptr();
+
+    let mut pidfd: RawFd = -1;
+    let flags = libc::CLONE_PIDFD as u64 | libc::CLONE_PARENT_SETTID as u64 | CLONE_CLEAR_SIGHAND;
+    // SAFETY: clone_args is plain data for which zero means "none".
+    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    args.flags = flags;
+    args.pidfd = std::ptr::from_mut(&mut pidfd) as u64;
+    args.parent_tid = start.slot.pid_address();
+    args.exit_signal = libc::SIGCHLD as u64;
+    if let Some(cgroup) = start.cgroup {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = u64::try_from(cgroup.as_raw_fd()).unwrap_or(0);
+    }
+    // SAFETY: without CLONE_VM the child is a copy, as of fork(2); it runs `child` alone, which makes only
+    // async-signal-safe calls and never returns. The addresses in `args` outlive the call.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) };
+    match pid {
+        -1 => Err(io::Error::last_os_error()),
+        // SAFETY: this is the child; the arrays are null-terminated and were made above.
+        0 => unsafe { child(start, candidates, arguments, environment, script) },
+        // SAFETY: the kernel made this descriptor for us.
+        _ => Ok(unsafe { OwnedFd::from_raw_fd(pidfd) }),
+    }
+}
+
+/// Not in libc for every target.
+const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
+const CLONE_INTO_CGROUP: u64 = 1 << 33;
+
+/// # Safety
+/// To be called in a child of clone3 only, with null-terminated arrays of C strings.
+unsafe fn child(
+    start: &Start<'_>,
+    candidates: *const *const c_char,
+    arguments: *const *const c_char,
+    environment: *const *const c_char,
+    script: *mut *const c_char,
+) -> ! {
+    // SAFETY: all calls are async-signal-safe system calls on memory that was prepared before the clone.
+    unsafe {
+        if start.session {
+            libc::setsid();
+        }
+        for &(from, to) in start.descriptors {
+            let result = if from == to { libc::fcntl(to, libc::F_SETFD, 0) } else { libc::dup2(from, to) };
+            if result < 0 {
+                fail(start.slot, stage::OUTPUT, *libc::__errno_location());
+            }
+        }
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+
+        let (mut stage, mut errno) = (stage::EXEC, libc::ENOENT);
+        let mut candidate = candidates;
+        while !(*candidate).is_null() {
+            let path = *candidate;
+            libc::execve(path, arguments, environment);
+            match *libc::__errno_location() {
+                libc::ENOEXEC => {
+                    *script.add(1) = path;
+                    libc::execve(SHELL.as_ptr(), script, environment);
+                    (stage, errno) = (stage::EXEC, libc::ENOEXEC);
+                    break;
+                }
+                // It is there, so what is missing is the interpreter it names.
+                libc::ENOENT if libc::access(path, libc::F_OK) == 0 => {
+                    (stage, errno) = (stage::INTERPRETER, libc::ENOENT);
+                    break;
+                }
+                libc::ENOENT | libc::ENOTDIR => {}
+                // As in execvp(3): a refusal is remembered and beats "not found".
+                other @ (libc::EACCES | libc::EPERM | libc::EISDIR) => errno = other,
+                other => {
+                    errno = other;
+                    break;
+                }
+            }
+            candidate = candidate.add(1);
+        }
+        fail(start.slot, stage, errno)
+    }
+}
+
+/// # Safety
+/// To be called in a child of clone3 only.
+unsafe fn fail(slot: &Slot, stage: u32, errno: i32) -> ! {
+    slot.set_fault(stage << 24 | u32::try_from(errno).unwrap_or(0) & 0xff_ffff);
+    // SAFETY: ends the child without running the parent's exit handlers.
+    unsafe { libc::_exit(EXIT_NOT_EXECUTED) }
+}

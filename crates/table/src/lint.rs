@@ -1,0 +1,51 @@
+//! Advice beyond the grammar: names that are right, and yet will be a nuisance.
+
+use std::collections::HashSet;
+
+use clinit_engine::name::{GroupName, Level};
+use clinit_engine::spec::Levels;
+
+use crate::diagnostic::Diagnostic;
+use crate::parse::ParseOptions;
+use crate::report::Report;
+use crate::source::{self, Source};
+use crate::statement::{Owner, Statement};
+
+/// Warns of groups and levels named like one of the `verbs` of the command line, where the verb would win.
+///
+/// Each name is warned of once, where it first stands. Faults are [`parse`](crate::parse())'s business.
+#[must_use]
+pub fn lint(sources: &[Source], options: ParseOptions, verbs: &[&str]) -> Vec<Diagnostic> {
+    let mut warnings = Report::new(sources);
+    let mut seen: HashSet<(&str, String)> = HashSet::new();
+    source::for_each_record(sources, &mut Report::new(sources), |record, faults| {
+        let mut check = |what: &'static str, name: &str, field| {
+            if verbs.contains(&name) && seen.insert((what, name.to_owned())) {
+                warnings
+                    .warning(field, "verb-as-name", format_args!("{what} `{name}` is named like a command"))
+                    .hint(format_args!("the command line takes `{name}` for the command: take another name"));
+            }
+        };
+        let mut check_group = |name: &GroupName| check("group", name.as_str(), record.group);
+        match Statement::read(&record, options.dialect, faults) {
+            Some(Statement::Entry(entry)) => {
+                check_group(&entry.key.group);
+                for level in named(&entry.levels) {
+                    check("level", level.as_str(), record.levels);
+                }
+            }
+            Some(Statement::Property(Owner::Group(group), _)) => check_group(&group),
+            Some(Statement::Property(Owner::Table | Owner::Entry(..), _) | Statement::FaultyEntry(_))
+            | None => {}
+        }
+    });
+    warnings.finish()
+}
+
+/// The levels that the column spells out, without the single characters that match as well.
+fn named(levels: &Levels) -> &[Level] {
+    match levels {
+        Levels::Labels(labels) => labels,
+        Levels::Word(word) => std::slice::from_ref(word),
+    }
+}

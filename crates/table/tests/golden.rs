@@ -1,0 +1,140 @@
+//! Tables, what is made of them, and what is said about them: one folder a case.
+//!
+//! `cases/NAME/table.cltab`, and `table.cltab.d/` where there is one, give `expected.txt`. Names that begin
+//! with `isinit` are read in that dialect. `CLINIT_BLESS=1 cargo test` writes what comes out as what is expected.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::fmt::{Debug, Write};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clinit_engine::spec::{Command, EntrySpec, KillScope, Levels, Policy, StopPolicy, ThrottlePolicy};
+use clinit_table::{Dialect, ParseOptions, Parsed, Setting, Source, parse, render};
+
+/// What the cases must show between them; the rest takes tables too large for a file to read.
+const CODES: [&str; 26] = [
+    "bad-group",
+    "bad-level",
+    "bad-tag",
+    "bad-value",
+    "conflict",
+    "control-character",
+    "duplicate-tag",
+    "empty-table",
+    "forgotten-level",
+    "missing-columns",
+    "missing-command",
+    "missing-group",
+    "missing-level",
+    "missing-mode",
+    "missing-tag",
+    "more-faults",
+    "more-warnings",
+    "not-a-setting",
+    "not-utf8",
+    "reserved-group",
+    "set-twice",
+    "unknown-level",
+    "unknown-mode",
+    "unknown-property",
+    "unknown-tag",
+    "wrong-scope",
+];
+
+#[test]
+fn every_case_gives_what_is_expected() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let is_blessing = std::env::var_os("CLINIT_BLESS").is_some();
+    let mut codes = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for case in sorted(&folder).into_iter().filter(|path| path.is_dir()) {
+        let parsed = parse(&sources(&case), options(&case));
+        codes.extend(parsed.diagnostics.iter().map(|diagnostic| diagnostic.code));
+        let (actual, file) = (show(&parsed), case.join("expected.txt"));
+        if is_blessing {
+            fs::write(file, &actual).unwrap();
+        } else if fs::read_to_string(&file).unwrap_or_default() != actual {
+            wrong.push(format!("{}:\n{actual}", file.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "not what is expected: {}", wrong.join("\n"));
+    assert_eq!(codes.into_iter().collect::<Vec<_>>(), CODES, "the cases show every kind of fault");
+}
+
+fn sorted(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+fn sources(case: &Path) -> Vec<Source> {
+    let mut paths = vec![case.join("table.cltab")];
+    let folder = case.join("table.cltab.d");
+    if folder.exists() {
+        paths.extend(sorted(&folder));
+    }
+    let read = |path: PathBuf| Source {
+        name: path.strip_prefix(case).unwrap().display().to_string(),
+        text: fs::read(&path).unwrap(),
+    };
+    paths.into_iter().map(read).collect()
+}
+
+fn options(case: &Path) -> ParseOptions {
+    let is_isinit = case.file_name().unwrap().as_encoded_bytes().starts_with(b"isinit");
+    ParseOptions { dialect: if is_isinit { Dialect::IsInit } else { Dialect::Clinit } }
+}
+
+/// The model in short: what is as by default is not shown.
+fn show(parsed: &Parsed) -> String {
+    let mut text = String::new();
+    let settings = &parsed.settings;
+    show_setting(&mut text, "socket", settings.socket.as_ref());
+    show_setting(&mut text, "socket_mode", settings.socket_mode.as_ref());
+    show_setting(&mut text, "clstat", settings.clstat.as_ref());
+    show_setting(&mut text, "log", settings.log.as_ref());
+    for group in &parsed.table.groups {
+        let level = group.initdefault.as_ref().map(|level| format!(" initdefault {level}"));
+        writeln!(text, "group {}{}", group.name, level.unwrap_or_default()).unwrap();
+        for entry in &group.entries {
+            writeln!(text, "  {}", show_entry(entry)).unwrap();
+        }
+    }
+    for diagnostic in &parsed.diagnostics {
+        writeln!(text, "\n[{}]\n{}", diagnostic.code, render(diagnostic)).unwrap();
+    }
+    text
+}
+
+fn show_setting<T: Debug>(text: &mut String, name: &str, setting: Option<&Setting<T>>) {
+    if let Some(Setting { value, overrides, place }) = setting {
+        let verb = if *overrides { "overrides" } else { "is" };
+        writeln!(text, "{name} {verb} {value:?} ({place})").unwrap();
+    }
+}
+
+fn show_entry(entry: &EntrySpec) -> String {
+    let levels = match &entry.levels {
+        Levels::Word(word) => word.to_string(),
+        Levels::Labels(labels) => labels.iter().map(|label| format!("{label},")).collect(),
+    };
+    let command = match &entry.program.command {
+        Command::Direct(words) => format!("exec {words:?}"),
+        Command::Shell(text) => format!("sh {text:?}"),
+    };
+    let Policy { stop: StopPolicy { signal, timeout, scope }, throttle } = entry.policy;
+    let default = StopPolicy::default();
+    let shown = [
+        (signal != default.signal).then(|| format!("stop_signal={signal}")),
+        (timeout != default.timeout).then(|| format!("stop_timeout={timeout:?}")),
+        (scope != KillScope::Group).then(|| format!("kill_mode={scope:?}")),
+        (throttle != ThrottlePolicy::default()).then(|| format!("{throttle:?}")),
+        (!entry.program.cgroup).then(|| "cgroup=no".to_owned()),
+        (entry.program.output != clinit_engine::spec::Output::Inherit)
+            .then(|| format!("output={:?}", entry.program.output)),
+    ];
+    let shown: Vec<_> = shown.into_iter().flatten().collect();
+    format!("{} {levels} {} {command} {}", entry.tag, entry.mode, shown.join(" ")).trim_end().to_owned()
+}

@@ -1,0 +1,200 @@
+//! What holds for every table, tried on random ones.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clinit_engine::name::{GroupName, Level, Tag};
+use clinit_engine::spec::{
+    Command, EntrySpec, GroupSpec, KillScope, Levels, Mode, Output, Policy, Program, StopPolicy, Table,
+    ThrottlePolicy,
+};
+use clinit_table::{ParseOptions, Source, fuzzing, parse};
+use proptest::collection::{btree_set, vec};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+fn names() -> impl Strategy<Value = String> {
+    "[a-zA-Z0-9_.äß語][a-zA-Z0-9_.@-]{0,8}"
+}
+
+fn any_level() -> impl Strategy<Value = Level> {
+    names().prop_map(|name| Level::new(&name).unwrap())
+}
+
+fn any_levels() -> impl Strategy<Value = Levels> {
+    prop_oneof![
+        any_level().prop_map(Levels::Word),
+        vec(any_level(), 1..4).prop_map(|labels| Levels::Labels(labels.into())),
+    ]
+}
+
+fn any_command() -> impl Strategy<Value = Command> {
+    let words = ("[a-z/:#%-]{1,6}[.]?", vec("[a-zA-Z0-9/:=,#%@.-]{1,9}", 0..4));
+    prop_oneof![
+        words.prop_map(|(program, words)| {
+            Command::Direct([program].into_iter().chain(words).map(String::into_boxed_str).collect())
+        }),
+        "[a-z]{1,5} [$'|*;>]{1,2}[a-z :\t]{0,9}".prop_map(|text| Command::Shell(text.into())),
+    ]
+}
+
+fn any_duration() -> impl Strategy<Value = Duration> {
+    (0..3_000_000_000_u64, 0..1_000_000_000_u32).prop_map(|(seconds, nanos)| Duration::new(seconds, nanos))
+}
+
+fn any_policy() -> impl Strategy<Value = Policy> {
+    let scope = select(vec![KillScope::Group, KillScope::Main]);
+    let stop = (1..=64_u8, proptest::option::of(any_duration()), scope);
+    let stop = stop.prop_map(|(signal, timeout, scope)| StopPolicy { signal, timeout, scope });
+    let throttle = (0..=100_u8, any_duration(), any_duration());
+    let throttle = throttle.prop_map(|(starts, interval, pause)| ThrottlePolicy { starts, interval, pause });
+    (stop, throttle).prop_map(|(stop, throttle)| Policy { stop, throttle })
+}
+
+fn any_entry() -> impl Strategy<Value = EntrySpec> {
+    let program = (any_command(), select(vec![Output::Inherit, Output::Null]), any::<bool>());
+    let program = program.prop_map(|(command, output, cgroup)| Arc::new(Program { command, output, cgroup }));
+    (any_levels(), select(Mode::ALL.to_vec()), program, any_policy()).prop_map(
+        |(levels, mode, program, policy)| EntrySpec {
+            tag: Tag::new("replaced").unwrap(),
+            levels,
+            mode,
+            program,
+            policy,
+        },
+    )
+}
+
+fn any_table() -> impl Strategy<Value = Table> {
+    let groups =
+        btree_set(names(), 0..5).prop_map(|names| names.into_iter().collect::<Vec<_>>()).prop_shuffle();
+    let entries = vec(vec(any_entry(), 0..4), 5);
+    let initdefaults = vec(proptest::option::of(any_level()), 5);
+    (groups, entries, initdefaults).prop_map(|(names, entries, initdefaults)| {
+        let mut tags = (0..).map(|number| Tag::new(&format!("tag{number}")).unwrap());
+        let is_free = |name: &String| !clinit_table::RESERVED_GROUPS.contains(&name.as_str());
+        let names = names.into_iter().filter(is_free);
+        let groups = names.zip(entries).zip(initdefaults).map(|((name, mut entries), initdefault)| {
+            for entry in &mut entries {
+                entry.tag = tags.next().unwrap();
+            }
+            GroupSpec { name: GroupName::new(&name).unwrap(), initdefault, entries }
+        });
+        Table { groups: groups.collect() }
+    })
+}
+
+/// The table as text. Every value is spelled out; `scatter` says which properties stand before their entry.
+fn print(table: &Table, scatter: u64) -> String {
+    let mut text = String::new();
+    for group in &table.groups {
+        let _ = writeln!(text, "{}:::output:inherit", group.name);
+        if let Some(level) = &group.initdefault {
+            let _ = writeln!(text, "{}:::initdefault:{level}", group.name);
+        }
+        for entry in &group.entries {
+            let line =
+                format!("{}:{}:{}:{}:{}\n", group.name, entry.tag, levels(entry), entry.mode, command(entry));
+            let (mut before, mut behind) = (String::new(), String::new());
+            for (index, (name, value)) in properties(entry).into_iter().enumerate() {
+                let side = if scatter >> index & 1 == 0 { &mut before } else { &mut behind };
+                let _ = writeln!(side, "{}:{}::{name}:{value}", group.name, entry.tag);
+            }
+            text.extend([before, line, behind]);
+        }
+    }
+    text
+}
+
+fn levels(entry: &EntrySpec) -> String {
+    match &entry.levels {
+        Levels::Word(word) => word.to_string(),
+        Levels::Labels(labels) => labels.iter().map(|label| format!("{label},")).collect(),
+    }
+}
+
+fn command(entry: &EntrySpec) -> String {
+    match &entry.program.command {
+        Command::Direct(words) => words.join(" "),
+        Command::Shell(text) => text.to_string(),
+    }
+}
+
+fn properties(entry: &EntrySpec) -> [(&'static str, String); 8] {
+    let seconds = |time: Duration| format!("{}.{:09}s", time.as_secs(), time.subsec_nanos());
+    let Policy { stop, throttle } = entry.policy;
+    let scope = match stop.scope {
+        KillScope::Group => "group",
+        KillScope::Main => "main",
+        KillScope::Cgroup => "cgroup",
+    };
+    let output = if entry.program.output == Output::Null { "null" } else { "inherit" };
+    let cgroup = if entry.program.cgroup { "yes" } else { "no" };
+    [
+        ("stop_signal", stop.signal.to_string()),
+        ("stop_timeout", stop.timeout.map_or("infinity".into(), seconds)),
+        ("kill_mode", scope.into()),
+        ("throttle_starts", throttle.starts.to_string()),
+        ("throttle_interval", seconds(throttle.interval)),
+        ("throttle_pause", seconds(throttle.pause)),
+        ("cgroup", cgroup.into()),
+        ("output", output.into()),
+    ]
+}
+
+/// Lines of a table in which something is often wrong.
+fn any_line() -> impl Strategy<Value = String> {
+    let of = |words: &'static [&'static str]| select(words);
+    let names = of(&["", "g", "h", "service", "b d", "-x"]);
+    let tags = of(&["", "a", "b", "c", "d/e", "-x"]);
+    let levels = of(&["", "", "1", "12", "run,", ",", "1 2", "override"]);
+    let modes = of(&[
+        "respawn",
+        "once",
+        "off",
+        "respwan",
+        "",
+        "socket",
+        "initstat",
+        "cgroup",
+        "kill_mode",
+        "output",
+        "initdefault",
+        "stop_timeout",
+        "nothing",
+    ]);
+    let values = of(&["/bin/true", "", "no", "yes", "cgroup", "group", "1", "null", "x $y", "a:b"]);
+    (names, tags, levels, modes, values)
+        .prop_map(|(group, tag, levels, mode, value)| format!("{group}:{tag}:{levels}:{mode}:{value}"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_table_is_read_as_it_was_printed(table in any_table(), scatter in any::<u64>()) {
+        let text = print(&table, scatter);
+        let sources = [Source { name: "t".into(), text: text.clone().into() }];
+        let parsed = parse(&sources, ParseOptions::default());
+        prop_assert!(!parsed.has_faults(), "{:?}\n{text}", parsed.diagnostics);
+        prop_assert_eq!(parsed.table, table, "{}", text);
+    }
+
+    #[test]
+    fn every_promise_holds_for_arbitrary_bytes(data in vec(any::<u8>(), 0..2000)) {
+        fuzzing::table(&data);
+    }
+
+    #[test]
+    fn every_promise_holds_for_arbitrary_text(text in "(?s).{0,500}") {
+        fuzzing::table(text.as_bytes());
+    }
+
+    #[test]
+    fn every_promise_holds_for_tables_with_faults(lines in vec(any_line(), 0..40)) {
+        fuzzing::table(lines.join("\n").as_bytes());
+    }
+}

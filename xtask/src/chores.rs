@@ -1,0 +1,22 @@
+//! What each task does.
+
+use crate::command::{cargo, run, succeeds};
+use crate::packages;
+
+/// Format, lints and docs.
+pub(crate) fn check() -> Result<(), String> {
+    run(cargo().args(["fmt", "--all", "--check"]))?;
+    run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    run(cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// All tests. Nextest runs each in a process of its own and ends those that hang; docs are beyond it.
+pub(crate) fn test() -> Result<(), String> {
+    packages::provide()?;
+    if succeeds(cargo().args(["nextest", "--version"])) {
+        run(cargo().args(["nextest", "run", "--workspace"]))?;
+    } else {
+        run(cargo().args(["test", "--workspace", "--all-targets"]))?;
+    }
+    run(cargo().args(["test", "--workspace", "--doc"]))
+}
