@@ -230,16 +230,9 @@ impl Keeper {
                 tell.push_back(Event::SpawnFailed { entry, generation, errno });
                 return;
             }
-            Birth::NotExecuted(fault) => {
-                if rng.chance(50) {
-                    tell.push_back(Event::Spawned { entry, generation, pid });
-                }
-                slot.main = Err(Exit::NotExecuted(fault));
-                tell.push_back(slot.tell_exited(entry, Exit::NotExecuted(fault)));
-            }
-            Birth::Runs { main, rest } => {
+            Birth::Runs { announced, main, rest } => {
                 (slot.main, slot.rest) = (Ok(main), rest);
-                tell.push_back(Event::Spawned { entry, generation, pid });
+                tell.extend(announced.then_some(Event::Spawned { entry, generation, pid }));
             }
         }
         self.slots.insert(entry, slot);

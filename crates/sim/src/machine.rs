@@ -217,9 +217,9 @@ impl Machine {
                 self.reap();
             }
         }
-        if self.rng.chance(70) {
-            self.to_engine.clear();
-        }
+        // An inventory is for the engine that asked for it.
+        let all_is_lost = self.rng.chance(70);
+        self.to_engine.retain(|event| !all_is_lost && !matches!(event, Event::InventoryTaken));
         self.node = Node::restore(self.table.clone(), self.log.iter().cloned(), self.now);
         self.keeper.take_inventory(&mut self.to_engine);
         Ok(())

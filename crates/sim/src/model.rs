@@ -134,7 +134,9 @@ impl Model {
                 }
                 Action::Kill { entry, generation, .. } => {
                     if let Some(life) = self.life_mut(*entry, *generation) {
-                        life.killed = Some(step.now);
+                        // A new engine repeats what its predecessor may not have sent; that counts for one.
+                        let repeated = life.killed.filter(|_| matches!(step.event, Event::InventoryTaken));
+                        life.killed = repeated.or(Some(step.now));
                     }
                 }
                 Action::Notice(Notice::GroupChanged { group, phase, level, .. }) => {

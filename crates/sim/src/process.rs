@@ -76,10 +76,10 @@ pub(crate) enum Birth {
         /// The error's number.
         errno: i32,
     },
-    /// It never became the wanted program.
-    NotExecuted(ExecFault),
     /// It runs, and others with it in its process group.
     Runs {
+        /// Whether the keeper hears that it became the wanted program before it hears of its end.
+        announced: bool,
         /// The process itself.
         main: Process,
         /// Those that it made.
@@ -132,7 +132,10 @@ pub(crate) fn birth(rng: &mut Rng, program: &Program, mode: Mode, now: Instant) 
     if nature == Nature::Missing {
         let stages = [ExecStage::Output, ExecStage::Exec, ExecStage::Interpreter];
         let stage = rng.pick(&stages).copied().unwrap_or(ExecStage::Exec);
-        return Birth::NotExecuted(ExecFault { stage, errno: ENOENT });
+        let exit = Exit::NotExecuted(ExecFault { stage, errno: ENOENT });
+        let end = now + rng.millis(1, 9);
+        let main = Process::draw(rng, Some((end, exit)), None);
+        return Birth::Runs { announced: rng.chance(50), main, rest: Vec::new() };
     }
     let exit = rng.weigh(&[(60, Exit::Code(0)), (30, Exit::Code(1)), (10, Exit::Signal(11))]);
     let exit = exit.unwrap_or(Exit::Unknown);
@@ -158,7 +161,7 @@ pub(crate) fn birth(rng: &mut Rng, program: &Program, mode: Mode, now: Instant) 
             rest.push(Process::draw(rng, end, stop_takes));
         }
     }
-    Birth::Runs { main, rest }
+    Birth::Runs { announced: true, main, rest }
 }
 
 /// The machine lacks something that a process needs.

@@ -150,7 +150,7 @@ impl Machine {
             let runs = slot.is_some_and(|slot| slot.has_main() && (slot.content.mode, &slot.content.program) == (content.0, &content.1));
             let ended_well = self.model.exits.get(key) == Some(&Exit::Code(0));
             let right = match (content.0, state) {
-                (Mode::Respawn | Mode::Once, State::Running) => runs,
+                (Mode::Respawn, State::Starting | State::Running) | (Mode::Once, State::Running) => runs,
                 (Mode::Respawn, State::Pausing { .. } | State::Clearing { .. }) => !runs,
                 (Mode::Once | Mode::Wait, State::Done { outcome, .. }) => !runs && outcome == Outcome::Done,
                 (Mode::Test, State::Done { outcome: Outcome::Passed, .. }) => !runs && ended_well,

@@ -67,7 +67,7 @@ pub(crate) fn prepare_state(state: OwnedFd, sources: &[Source]) -> io::Result<()
 ///
 /// # Errors
 /// It could not begin. Once it runs it does not fail.
-pub fn run(setup: Setup, arguments: Vec<OsString>) -> Result<(), EngineError> {
+pub(crate) fn run(setup: Setup, arguments: Vec<OsString>) -> Result<(), EngineError> {
     let arguments = arguments.into_iter().map(OsStringExt::into_vec).collect();
     let environment = std::env::vars_os().map(|(name, value)| {
         [name.into_vec(), b"=".to_vec(), value.into_vec()].concat()
@@ -142,6 +142,7 @@ impl Engine {
             status: Status { is_stale: true, ..Status::default() },
             followed: std::collections::BTreeSet::new(),
             started: memory.started.unwrap_or(now),
+            is_restored: begun_before,
             leaving: false,
             keeper_gone: false,
             _life: life,

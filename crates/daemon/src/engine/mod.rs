@@ -46,7 +46,8 @@ use clinit_engine::time::Instant;
 use clinit_keeper::Reviver;
 use clinit_sys::signals::SignalFd;
 
-pub use begin::{EngineError, run};
+pub use begin::EngineError;
+pub(crate) use begin::run;
 pub(crate) use begin::{REREAD, prepare_state};
 
 use crate::roles::Setup;
@@ -79,6 +80,8 @@ pub(crate) struct Engine {
     followed: BTreeSet<u32>,
     /// When the daemon, not this process, was started.
     started: Instant,
+    /// An engine before this one had begun.
+    is_restored: bool,
     /// All entries have ended: only the way out is left.
     leaving: bool,
     keeper_gone: bool,

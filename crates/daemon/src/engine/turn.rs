@@ -129,7 +129,8 @@ impl Engine {
             Report::Emptied { slot, generation } => {
                 Event::Emptied { entry: EntryId(slot), generation: Generation(generation) }
             }
-            Report::InventoryTaken => Event::InventoryTaken,
+            Report::InventoryTaken if self.is_restored => Event::InventoryTaken,
+            Report::InventoryTaken => return,
             Report::Signalled { signal } => return self.signalled(signal.into(), now),
             Report::LoggerStarted => return self.brief_logger(),
         };
