@@ -16,8 +16,8 @@
 use std::path::{Path, PathBuf};
 
 pub use clinit_control as control;
-pub use clinit_control::client::{ClientError as Error, TIMEOUT};
 use clinit_control::client::Client;
+pub use clinit_control::client::{ClientError as Error, TIMEOUT};
 use clinit_control::interface::{Shutdown, Status, StatusReply, Tell};
 use clinit_daemon::paths::SOCKET_VARIABLE;
 use clinit_daemon::start::find_socket;

@@ -26,7 +26,8 @@ impl Paths {
     #[must_use]
     pub fn of_user(dialect: Dialect) -> Self {
         let uid = geteuid();
-        let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let variable =
+            |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         if uid.is_root() {
             return Self::over(dialect, Path::new("/etc"), Path::new("/var/run"));
         }

@@ -134,13 +134,13 @@ fn absolute(path: PathBuf) -> PathBuf {
 ///
 /// # Errors
 /// The first thing that does; nothing has changed then.
-pub fn prepare(launch: Launch) -> Result<Prepared, StartError> {
+pub fn prepare(launch: &Launch) -> Result<Prepared, StartError> {
     let paths = Paths::of_user(launch.dialect);
     let table = absolute(launch.table.clone().unwrap_or_else(|| paths.table.clone()));
     let sources = clinit_table::load(&table)?;
     let parsed = clinit_table::parse(&sources, ParseOptions { dialect: launch.dialect });
     let mode = parsed.settings.socket_mode.as_ref().map_or(0o600, |setting| setting.value);
-    let setup = settle(&launch, &paths, table, &parsed);
+    let setup = settle(launch, &paths, table, &parsed);
     if setup.socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
         return Err(StartError::PathTooLong { path: setup.socket });
     }
@@ -339,7 +339,8 @@ impl Prepared {
             (&self.lock, &[fixed::LOCK]),
             (&self.state, &[fixed::STATE]),
         ] {
-            let fd = duplicate_above(fd.as_fd(), fixed::FREE).map_err(at("start", Path::new("/proc/self/exe")))?;
+            let fd =
+                duplicate_above(fd.as_fd(), fixed::FREE).map_err(at("start", Path::new("/proc/self/exe")))?;
             held.push((fd, numbers));
         }
         let descriptors: Vec<_> = held

@@ -273,7 +273,9 @@ impl Entry {
         match (self.state, event) {
             // Coming up.
             (State::Down, E::Start) => self.spawn(cx),
-            (State::Pausing { .. }, E::Due) => self.spawn_again(cx),
+            (State::Pausing { .. }, E::Due) => {
+                self.respawn(cx);
+            }
             (State::Starting | State::Running, E::Spawned(pid)) => self.confirm(pid, cx),
             (State::Starting, E::SpawnFailed(errno)) => self.lack_process(errno, cx),
             // After a restore: the order may not have been sent. Spawning is idempotent by generation.
@@ -281,7 +283,7 @@ impl Entry {
 
             // The main process ends by itself.
             (State::Starting | State::Running, E::Exited { exit, leftovers }) => {
-                self.end(exit, leftovers, cx)
+                self.end(exit, leftovers, cx);
             }
             (State::Running, E::Missing) => self.end(Exit::Unknown, false, cx),
             (State::Clearing { .. }, E::Emptied | E::Exited { leftovers: false, .. } | E::Missing) => {
@@ -298,10 +300,10 @@ impl Entry {
 
             // Going down.
             (State::Starting | State::Running | State::Done { leftovers: true, .. }, E::Stop) => {
-                self.stop(cx)
+                self.stop(cx);
             }
             (State::Starting | State::Running | State::Done { leftovers: true, .. }, E::Hurry) => {
-                self.kill(cx)
+                self.kill(cx);
             }
             (State::Clearing { .. }, E::Stop | E::Hurry) => self.kill(cx),
             (State::Stopping { .. }, E::Hurry | E::Due) => self.kill(cx),
@@ -320,12 +322,17 @@ impl Entry {
                 }
             }
             (State::Stopping { .. } | State::Killing { .. }, E::Emptied | E::SpawnFailed(_) | E::Missing) => {
-                self.gone(cx)
+                self.gone(cx);
+            }
+
+            // After a restore: the release may not have been sent.
+            (State::Down | State::Pausing { .. }, E::Emptied | E::Exited { leftovers: false, .. }) => {
+                self.release(cx);
             }
 
             // Asked for what is so, or told again what is known.
             (State::Down, E::Stop | E::Hurry | E::Due | E::Missing) => {}
-            (State::Down, E::Spawned(_) | E::SpawnFailed(_) | E::Exited { .. } | E::Emptied) => {}
+            (State::Down, E::Spawned(_) | E::SpawnFailed(_) | E::Exited { leftovers: true, .. }) => {}
             (
                 State::Starting
                 | State::Running
@@ -344,7 +351,7 @@ impl Entry {
             ) => {}
             (
                 State::Pausing { .. },
-                E::Spawned(_) | E::SpawnFailed(_) | E::Exited { .. } | E::Emptied | E::Missing,
+                E::Spawned(_) | E::SpawnFailed(_) | E::Exited { leftovers: true, .. } | E::Missing,
             ) => {}
             (State::Stopping { .. } | State::Killing { .. }, E::Stop) => {}
             (
@@ -365,6 +372,7 @@ impl Entry {
     /// The first start at this level.
     fn spawn(&mut self, cx: &mut Context<'_>) {
         self.history.restarts = 0;
+        self.throttle.forget();
         self.next_life(cx);
     }
 
@@ -399,6 +407,7 @@ impl Entry {
 
     fn lack_process(&mut self, errno: i32, cx: &mut Context<'_>) {
         let until = cx.now + SPAWN_RETRY;
+        self.throttle.failed();
         self.release(cx);
         cx.out.push(Action::Notice(Notice::NotSpawned { entry: cx.id, errno, retry: Some(until) }));
         self.enter(State::Pausing { until, reason: PauseReason::NoProcess(errno) }, cx);
@@ -475,7 +484,6 @@ impl Entry {
     /// Nothing of it runs any more, as asked for.
     fn gone(&mut self, cx: &mut Context<'_>) {
         self.pid = None;
-        self.throttle.forget();
         self.release(cx);
         self.enter(State::Down, cx);
     }

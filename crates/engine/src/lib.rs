@@ -19,6 +19,8 @@
 //! keeps them out.
 
 #![forbid(unsafe_code)]
+// The machines are total: a catch-all arm would hide the state that is added next year.
+#![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod entry;
 pub mod event;

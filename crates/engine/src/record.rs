@@ -25,6 +25,8 @@ pub enum Record {
     Group(GroupRecord),
     /// A group is gone.
     GroupForgotten(GroupName),
+    /// Lives up to this one were given; told when no entry's record says so any more.
+    Generation(Generation),
     /// Everything ends.
     Halting,
 }

@@ -23,11 +23,17 @@ impl Throttle {
         }
     }
 
+    /// The last start came to nothing and does not count.
+    pub(crate) fn failed(&mut self) {
+        self.starts.pop_back();
+    }
+
     /// Whether another start at `now` is one too many; if so, when it may be tried, counting from anew.
     pub(crate) fn pause(&mut self, policy: ThrottlePolicy, now: Instant) -> Option<Instant> {
-        let full = policy.starts > 0 && self.starts.len() >= usize::from(policy.starts);
-        let oldest = self.starts.front()?;
-        if !full || now.since(*oldest) >= policy.interval {
+        // Counted from the back: a policy that changed may have left more starts than it allows.
+        let others = usize::from(policy.starts).checked_sub(1)?;
+        let oldest = self.starts.iter().rev().nth(others)?;
+        if now.since(*oldest) >= policy.interval {
             return None;
         }
         self.forget();
@@ -67,6 +73,27 @@ mod tests {
             assert_eq!(throttle.pause(policy, at(f64::from(n) * 2.5)), None, "start {n}");
             throttle.started(policy, at(f64::from(n) * 2.5));
         }
+    }
+
+    #[test]
+    fn a_start_that_came_to_nothing_does_not_count() {
+        let (policy, mut throttle) = (ThrottlePolicy::default(), Throttle::default());
+        for _ in 0..20 {
+            throttle.started(policy, at(0.0));
+            throttle.failed();
+        }
+        assert_eq!(throttle.pause(policy, at(0.0)), None);
+    }
+
+    #[test]
+    fn a_stricter_policy_counts_the_starts_that_were() {
+        let mut throttle = Throttle::default();
+        for n in 0..5u32 {
+            throttle.started(ThrottlePolicy::default(), at(f64::from(n) * 2.0));
+        }
+        let strict =
+            ThrottlePolicy { starts: 2, interval: Duration::from_secs(3), ..ThrottlePolicy::default() };
+        assert_eq!(throttle.pause(strict, at(8.5)), Some(at(68.5)));
     }
 
     #[test]

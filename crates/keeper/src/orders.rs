@@ -191,7 +191,8 @@ impl Keeper {
 /// A name for a cgroup: the entry's, with what the file system or cgroups themselves give a meaning
 /// replaced, and the number of its slot.
 fn cgroup_name(entry: &[u8], slot: u32) -> String {
-    let plain = |&byte: &u8| if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) { byte.into() } else { '_' };
+    let plain =
+        |&byte: &u8| if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) { byte.into() } else { '_' };
     let name: String = entry.iter().take(100).map(plain).collect();
     format!("{name}.{slot}")
 }

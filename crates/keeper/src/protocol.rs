@@ -190,7 +190,10 @@ impl Ending {
         match kind {
             1 => Self::Code(low),
             2 => Self::Signal(low),
-            3 => Self::NotExecuted((fault >> 24).to_le_bytes()[0], i32::try_from(fault & 0xff_ffff).unwrap_or(0)),
+            3 => Self::NotExecuted(
+                (fault >> 24).to_le_bytes()[0],
+                i32::try_from(fault & 0xff_ffff).unwrap_or(0),
+            ),
             _ => Self::Unknown,
         }
     }
@@ -302,7 +305,17 @@ impl<'a> Order<'a> {
                 }
                 let (kill_rest, cgroup) = (flags & KILL_REST != 0, flags & CGROUP != 0);
                 let output = Output::from_byte(last)?;
-                Self::Spawn(Spawn { slot, generation, kill_rest, cgroup, scope, output, name, strings, counts })
+                Self::Spawn(Spawn {
+                    slot,
+                    generation,
+                    kill_rest,
+                    cgroup,
+                    scope,
+                    output,
+                    name,
+                    strings,
+                    counts,
+                })
             }
             STOP => Self::Stop { slot, generation, signal: last, scope },
             KILL => Self::Kill { slot, generation, scope },

@@ -36,9 +36,10 @@ impl Keeper {
         bury();
         let fault = slot.fault();
         let ending = match ended {
-            _ if fault != 0 => {
-                Ending::NotExecuted((fault >> 24).to_le_bytes()[0], i32::try_from(fault & 0xff_ffff).unwrap_or(0))
-            }
+            _ if fault != 0 => Ending::NotExecuted(
+                (fault >> 24).to_le_bytes()[0],
+                i32::try_from(fault & 0xff_ffff).unwrap_or(0),
+            ),
             Some(Ended::Code(code)) => Ending::Code(code),
             Some(Ended::Signal(signal)) => Ending::Signal(signal),
             None => Ending::Unknown,

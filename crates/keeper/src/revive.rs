@@ -72,7 +72,8 @@ impl Reviver {
         image.arguments.push(&[b"clinit: ", crate::ROLE.as_bytes()]);
         self.arguments.iter().for_each(|argument| image.arguments.push(&[argument]));
         self.environment.iter().for_each(|variable| image.environment.push(&[variable]));
-        let descriptors: Vec<_> = self.descriptors.iter().map(|(fd, number)| (fd.as_raw_fd(), *number)).collect();
+        let descriptors: Vec<_> =
+            self.descriptors.iter().map(|(fd, number)| (fd.as_raw_fd(), *number)).collect();
         let slot = Slot::default();
         spawn(&mut image, &Start { slot: &slot, descriptors: &descriptors, cgroup: None, session: true })?;
         Ok(())

@@ -12,8 +12,8 @@ use clinit_sys::inherit::{self, duplicate_above};
 use clinit_sys::signals::{SignalFd, block_all_and_reset};
 use clinit_sys::slots::Slots;
 use clinit_sys::{clock, reap};
-use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::Timespec;
+use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, mkdirat, open, openat};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
@@ -133,7 +133,8 @@ impl Keeper {
         let _for_people_only = rustix::fs::ftruncate(&inherited[1], 0)
             .and_then(|()| rustix::io::pwrite(&inherited[1], std::process::id().to_string().as_bytes(), 0));
         block_all_and_reset().when("block signals")?;
-        let signal_fd = SignalFd::new(&[SIGHUP, SIGINT, SIGTERM, SIGCHLD]).when("make a signal descriptor")?;
+        let signal_fd =
+            SignalFd::new(&[SIGHUP, SIGINT, SIGTERM, SIGCHLD]).when("make a signal descriptor")?;
         // Needs no permission and cannot fail on a kernel that has clone3.
         let _subreaper = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
         match mkdirat(&state, FIFO_FOLDER, Mode::from_raw_mode(0o700)) {
@@ -149,9 +150,10 @@ impl Keeper {
             variable.extend(value.into_vec());
             variable
         });
-        let nursery = Nursery::new(above(null)?, cgroup.and_then(cgroups), environment.collect());
+        let nursery = Nursery::new(above(&null)?, cgroup.and_then(cgroups), environment.collect());
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).when("make an epoll")?;
-        epoll::add(&epoll, &signal_fd, EventData::new_u64(SIGNALS), EventFlags::IN).when("watch for signals")?;
+        epoll::add(&epoll, &signal_fd, EventData::new_u64(SIGNALS), EventFlags::IN)
+            .when("watch for signals")?;
         let feed = pair().when("make the feed")?;
         let notes = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).when("make a pipe for notes")?;
         let life = pipe_with(PipeFlags::CLOEXEC).when("make a pipe of life")?;
@@ -168,9 +170,9 @@ impl Keeper {
             logger,
             link: None,
             is_link_full: false,
-            feed: [above(feed.0)?, above(feed.1)?],
-            notes: [above(notes.0)?, above(notes.1)?],
-            life: [above(life.0)?, above(life.1)?],
+            feed: [above(&feed.0)?, above(&feed.1)?],
+            notes: [above(&notes.0)?, above(&notes.1)?],
+            life: [above(&life.0)?, above(&life.1)?],
             inventory_owed: false,
             logger_owed: false,
             signals: Vec::new(),
@@ -195,7 +197,8 @@ impl Keeper {
             }
             events.clear();
             let timeout = self.timeout();
-            let waited = epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref());
+            let waited =
+                epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref());
             if waited.is_err() {
                 // Interrupted; nothing else can be wrong with a descriptor that is ours.
                 continue;
@@ -363,7 +366,7 @@ fn lock(file: &OwnedFd) -> rustix::io::Result<()> {
 }
 
 /// A descriptor above the fixed numbers, so that handing it on never overwrites another.
-fn above(fd: OwnedFd) -> Result<OwnedFd, KeeperError> {
+fn above(fd: &OwnedFd) -> Result<OwnedFd, KeeperError> {
     duplicate_above(fd.as_fd(), fixed::FREE).when("duplicate a descriptor")
 }
 

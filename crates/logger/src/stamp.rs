@@ -18,7 +18,10 @@ fn format(since_epoch: Duration) -> String {
     let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     let year = year + cycle * 400 + u64::from(month <= 2);
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", since_epoch.subsec_millis())
+    format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
+        since_epoch.subsec_millis()
+    )
 }
 
 #[cfg(test)]

@@ -168,7 +168,9 @@ impl Keeper {
                 Ok(())
             }
             Action::Stop { entry, generation, signal, scope } => {
-                let Some(slot) = self.life(entry, generation).filter(|slot| !slot.asked) else { return Ok(()) };
+                let Some(slot) = self.life(entry, generation).filter(|slot| !slot.asked) else {
+                    return Ok(());
+                };
                 slot.asked = true;
                 slot.aim(scope);
                 slot.targets().for_each(|process| process.ask_to_stop(signal, around.now));
@@ -200,7 +202,9 @@ impl Keeper {
 
     /// A newer life takes the place of an ended one.
     fn make_room(&mut self, entry: EntryId, generation: Generation) -> Result<(), String> {
-        let Some(old) = self.slots.get(&entry).filter(|old| old.generation != generation) else { return Ok(()) };
+        let Some(old) = self.slots.get(&entry).filter(|old| old.generation != generation) else {
+            return Ok(());
+        };
         if old.generation > generation || old.is_alive() {
             let (key, old) = (&old.content.key, old.generation);
             return Err(format!("{key} was spawned as {generation:?} over {old:?}"));

@@ -166,7 +166,11 @@ impl Model {
             self.started.insert(key.clone(), content.clone());
         }
         if spec.mode == Mode::Respawn {
-            self.starts.entry(key.clone()).or_default().push(step.now);
+            // No more are remembered than count: a policy that is widened later does not look further back.
+            let starts = self.starts.entry(key.clone()).or_default();
+            starts.push(step.now);
+            let too_many = starts.len().saturating_sub(spec.policy.throttle.starts.into());
+            starts.drain(..too_many);
         }
         self.newest = self.newest.max(generation);
         self.lives.insert(id, Life { key, generation, content, asked: None, killed: None });

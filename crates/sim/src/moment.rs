@@ -76,14 +76,14 @@ impl Step<'_> {
 impl Moment<'_> {
     /// Every life that has a process, or will have one when the orders arrive.
     pub(crate) fn alive(&self) -> impl Iterator<Item = (EntryId, &EntryKey, Content)> {
-        let held = self.keeper.slots().filter(|(_, slot)| slot.is_alive()).map(|(id, slot)| (id, &slot.content));
+        let held =
+            self.keeper.slots().filter(|(_, slot)| slot.is_alive()).map(|(id, slot)| (id, &slot.content));
         let ordered = self.in_flight.iter().filter_map(|order| match order.action {
             Action::Spawn { entry, .. } => Some((entry, order.content.as_ref()?)),
             Action::Stop { .. } | Action::Kill { .. } | Action::Release { .. } => None,
             Action::Notice(_) | Action::Leave => None,
         });
-        held.chain(ordered).map(|(id, content)| {
-            (id, &content.key, (content.mode, Arc::clone(&content.program)))
-        })
+        held.chain(ordered)
+            .map(|(id, content)| (id, &content.key, (content.mode, Arc::clone(&content.program))))
     }
 }

@@ -171,8 +171,9 @@ fn stop_policy(rng: &mut Rng) -> StopPolicy {
 }
 
 fn throttle_policy(rng: &mut Rng) -> ThrottlePolicy {
-    let (starts, interval, pause) =
-        rng.weigh(&[(70, (5, 10, 60)), (12, (2, 5, 3)), (12, (1, 1, 2)), (6, (0, 10, 60))]).unwrap_or((5, 10, 60));
+    let (starts, interval, pause) = rng
+        .weigh(&[(70, (5, 10, 60)), (12, (2, 5, 3)), (12, (1, 1, 2)), (6, (0, 10, 60))])
+        .unwrap_or((5, 10, 60));
     let (interval, pause) = (Duration::from_secs(interval), Duration::from_secs(pause));
     ThrottlePolicy { starts, interval, pause }
 }

@@ -178,7 +178,9 @@ fn respawns_keep_to_the_throttle(moment: &Moment<'_>) -> Result<(), String> {
     }
     for (id, entry) in moment.step.node.entries() {
         let key = entry.key();
-        let (true, false) = (is_jailed(entry.state()), is_jailed(moment.step.state_before(id))) else { continue };
+        let (true, false) = (is_jailed(entry.state()), is_jailed(moment.step.state_before(id))) else {
+            continue;
+        };
         let Some(policy) = policy_of(key) else { continue };
         if policy.starts == 0 || recent(key, policy.interval) < usize::from(policy.starts) {
             return Err(format!("{key} has to pause and was not started too often"));

@@ -68,7 +68,8 @@ impl Machine {
         if !self.has_left {
             self.act(Act::Shutdown, None)?;
         }
-        if !self.settle(promise, |machine| machine.has_left || machine.has_stuck_groups())? || !self.has_left {
+        if !self.settle(promise, |machine| machine.has_left || machine.has_stuck_groups())? || !self.has_left
+        {
             self.act(Act::Hurry, None)?;
         }
         if !self.settle(promise, |machine| machine.has_left)? {
@@ -87,15 +88,22 @@ impl Machine {
 
     fn is_settled(&self, group: &Group) -> bool {
         match self.model.targets.get(group.name()) {
-            Some(target) => group.phase().is_settled() && group.level() == Some(target) || self.is_stuck(group),
-            None => group.phase() == Phase::Configured && self.node.has_group(group.name()) || self.is_stuck(group),
+            Some(target) => {
+                group.phase().is_settled() && group.level() == Some(target) || self.is_stuck(group)
+            }
+            None => {
+                group.phase() == Phase::Configured && self.node.has_group(group.name())
+                    || self.is_stuck(group)
+            }
         }
     }
 
     /// Whether a group waits for a process that nothing will ever end.
     fn is_stuck(&self, group: &Group) -> bool {
         self.keeper.slots().filter(|(_, slot)| slot.has_endless()).any(|(id, slot)| {
-            let Some(entry) = self.node.entry(id).filter(|e| &e.key().group == group.name()) else { return false };
+            let Some(entry) = self.node.entry(id).filter(|e| &e.key().group == group.name()) else {
+                return false;
+            };
             match group.phase() {
                 Phase::Stopping | Phase::Dumping | Phase::Halting => {
                     matches!(entry.state(), State::Stopping { kill_at: None })
@@ -147,7 +155,9 @@ impl Machine {
             if self.model.started.get(key) != Some(content) {
                 return breach(format!("{key} is wanted and was never started"));
             }
-            let runs = slot.is_some_and(|slot| slot.has_main() && (slot.content.mode, &slot.content.program) == (content.0, &content.1));
+            let runs = slot.is_some_and(|slot| {
+                slot.has_main() && (slot.content.mode, &slot.content.program) == (content.0, &content.1)
+            });
             let ended_well = self.model.exits.get(key) == Some(&Exit::Code(0));
             let right = match (content.0, state) {
                 (Mode::Respawn, State::Starting | State::Running) | (Mode::Once, State::Running) => runs,
@@ -178,7 +188,8 @@ impl Machine {
     fn standings(&self) -> String {
         let mut words = String::new();
         for group in self.node.groups() {
-            words += &format!("{} {} {:?} -> {:?}\n", group.name(), group.phase(), group.level(), group.target());
+            words +=
+                &format!("{} {} {:?} -> {:?}\n", group.name(), group.phase(), group.level(), group.target());
         }
         for (_, entry) in self.node.entries() {
             words += &format!("{} {:?} {:?}\n", entry.key(), entry.spec().mode, entry.state());

@@ -56,7 +56,9 @@ impl Machine {
 
     fn crash(&mut self, scenario: &Scenario) -> Option<Crash> {
         let dies = self.rng.chance(scenario.crashes);
-        dies.then(|| if self.rng.chance(50) { Crash::BeforeRecords } else { Crash::AfterOrders(self.rng.below(6)) })
+        dies.then(|| {
+            if self.rng.chance(50) { Crash::BeforeRecords } else { Crash::AfterOrders(self.rng.below(6)) }
+        })
     }
 
     /// Until something is due, or a bit.
@@ -77,7 +79,8 @@ impl Machine {
     }
 
     fn operate(&mut self, scenario: &Scenario) -> Result<(), Breach> {
-        let acts = [(60, 0), (scenario.rereads, 1), (10, 2), (scenario.shutdowns, 3), (scenario.shutdowns, 4)];
+        let acts =
+            [(60, 0), (scenario.rereads, 1), (10, 2), (scenario.shutdowns, 3), (scenario.shutdowns, 4)];
         let act = match self.rng.weigh(&acts) {
             Some(1) => Some(Act::Reread(self.operator.edit(&mut self.rng, &self.model.table))),
             Some(2) => self.same_level_again(),

@@ -19,7 +19,8 @@ const CALM: Scenario = Scenario {
 /// Runs a scenario over many seeds, or the one that is asked for.
 fn explore(scenario: &Scenario) -> Sights {
     let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
-    let turns = number("CLINIT_SIM_TURNS").map_or(300, |turns| u32::try_from(turns).expect("a number of turns"));
+    let turns =
+        number("CLINIT_SIM_TURNS").map_or(300, |turns| u32::try_from(turns).expect("a number of turns"));
     let seeds = match number("CLINIT_SIM_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("CLINIT_SIM_SEEDS").unwrap_or(400),

@@ -143,6 +143,9 @@ mod tests {
     fn the_cgroup2_line_is_found_among_others() {
         let line = "41 31 0:38 / /sys/fs/cgroup/uni\\040fied rw,relatime shared:4 - cgroup2 cgroup2 rw";
         assert_eq!(cgroup2_mount(line), Some(("/".into(), "/sys/fs/cgroup/uni fied".into())));
-        assert_eq!(cgroup2_mount("40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd"), None);
+        assert_eq!(
+            cgroup2_mount("40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd"),
+            None
+        );
     }
 }

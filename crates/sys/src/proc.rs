@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn a_name_with_parentheses_does_not_shift_the_fields() {
-        let text = b"42 (a) R 1 (b) S 7 8 9 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 123 4096 1 18446744073709551615";
+        let text =
+            b"42 (a) R 1 (b) S 7 8 9 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 123 4096 1 18446744073709551615";
         let stat = parse(text).unwrap();
         assert_eq!((stat.state, stat.parent, stat.group, stat.session), (b'S', 7, 8, 9));
         assert_eq!(stat.started_nanos, 123 * TICK_NANOS);

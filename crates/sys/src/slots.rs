@@ -193,7 +193,8 @@ mod tests {
     #[test]
     fn what_one_mapping_stores_another_reads() {
         let path = std::env::temp_dir().join(format!("clinit-slots-{}", std::process::id()));
-        let open = || File::options().read(true).write(true).create(true).truncate(false).open(&path).unwrap();
+        let open =
+            || File::options().read(true).write(true).create(true).truncate(false).open(&path).unwrap();
         let mut slots = Slots::open(open()).unwrap();
         assert!(slots.get(0).is_none());
         slots.grow_to(3).unwrap();

@@ -5,9 +5,16 @@ use clinit_engine::spec::Command;
 /// Characters for which Perl's `exec` hands a command to the shell.
 const SHELL_CHARACTERS: &[u8] = b"$&*(){}[]'\";\\|?<>~`\n";
 
+/// Words that only a shell knows: no program of that name does what they say.
+const SHELL_WORDS: &[&str] = &[
+    ".", ":", "cd", "eval", "exit", "export", "readonly", "set", "shift", "trap", "ulimit", "umask", "unset",
+    "wait",
+];
+
 /// Lowers a command by the rule of Perl's `exec` with one argument (perldoc -f exec; `do_exec3` in its
 /// `doio.c`), which Cluster::Init and IS::Init relied on: with shell characters, an assignment before the
-/// program, or `exec` or `.` as the program, it is for `/bin/sh -c`; otherwise it is split at blanks.
+/// program, or `exec` as the program, it is for `/bin/sh -c`; otherwise it is split at blanks. Beyond that
+/// rule, words that only a shell knows are for the shell, too: Perl would look for a program `exit`.
 pub(crate) fn lower(text: &str) -> Command {
     let text = text.trim_start_matches(is_blank);
     if needs_shell(text) {
@@ -27,7 +34,7 @@ fn needs_shell(text: &str) -> bool {
         Some((program, _)) => (program, true),
         None => (text, false),
     };
-    let is_builtin = has_arguments && matches!(program, "exec" | ".");
+    let is_builtin = SHELL_WORDS.contains(&program) || (has_arguments && program == "exec");
     is_builtin || is_assignment(program) || text.bytes().any(|byte| SHELL_CHARACTERS.contains(&byte))
 }
 
@@ -72,7 +79,16 @@ mod tests {
 
     #[test]
     fn shell_words_at_the_front_need_the_shell() {
-        for text in ["exec a b", "exec\ta", ". ./profile", "A=1 b", "_a1= b", "PATH=/bin:/sbin a"] {
+        for text in [
+            "exec a b",
+            "exec\ta",
+            ". ./profile",
+            "exit 3",
+            "cd /tmp",
+            "A=1 b",
+            "_a1= b",
+            "PATH=/bin:/sbin a",
+        ] {
             shell(text);
         }
     }

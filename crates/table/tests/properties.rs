@@ -32,7 +32,8 @@ fn any_levels() -> impl Strategy<Value = Levels> {
 }
 
 fn any_command() -> impl Strategy<Value = Command> {
-    let words = ("[a-z/:#%-]{1,6}[.]?", vec("[a-zA-Z0-9/:=,#%@.-]{1,9}", 0..4));
+    // No word of the shell holds an underscore.
+    let words = ("_[a-z/:#%-]{1,6}[.]?", vec("[a-zA-Z0-9/:=,#%@.-]{1,9}", 0..4));
     prop_oneof![
         words.prop_map(|(program, words)| {
             Command::Direct([program].into_iter().chain(words).map(String::into_boxed_str).collect())

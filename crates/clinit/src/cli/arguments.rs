@@ -2,7 +2,7 @@
 //!
 //! The first operand decides: a verb's name wins over a level's or a group's. `-c` and `-s` stand anywhere.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,10 +39,7 @@ pub(crate) enum Invocation {
     /// `check [TABLE]`
     Check(Check),
     /// `shutdown`
-    Shutdown {
-        now: bool,
-        timeout: Option<Duration>,
-    },
+    Shutdown { now: bool, timeout: Option<Duration> },
 }
 
 /// The forms of Cluster::Init and IS::Init.
@@ -134,7 +131,7 @@ pub(crate) fn parse(dialect: Dialect, words: Vec<OsString>) -> Result<Parsed, Us
                 "wait" => options.wait = true,
                 "now" => options.now = true,
                 "json" => options.json = true,
-                "timeout" => options.timeout = Some(seconds(parser.value()?)?),
+                "timeout" => options.timeout = Some(seconds(&parser.value()?)?),
                 "level" => options.level = Some(parser.value()?.string()?),
                 _ => options.clstat = Some(parser.value()?.into()),
             },
@@ -187,14 +184,17 @@ fn find_verb(word: &OsString) -> Result<Option<&'static Verb>, UsageFault> {
     if text.starts_with(RESERVED_PREFIX) || found.is_some_and(|verb| verb.usage.is_none()) {
         return Err(fault(
             &format!("{text} is a verb of a later version"),
-            &format!("for a group or level of that name: clinit tell GROUP LEVEL, here clinit tell {text} LEVEL"),
+            &format!(
+                "for a group or level of that name: clinit tell GROUP LEVEL, here clinit tell {text} LEVEL"
+            ),
         ));
     }
     Ok(found)
 }
 
-fn finish_original(original: Original, operands: Vec<OsString>) -> Result<Original, UsageFault> {
-    let operands = operands.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
+fn finish_original(mut original: Original, operands: Vec<OsString>) -> Result<Original, UsageFault> {
+    original.operands = operands.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
+    let operands = &original.operands;
     if operands.len() > 2 {
         let near = nearest(&operands[0], verbs::names());
         let hint = match near {
@@ -207,7 +207,7 @@ fn finish_original(original: Original, operands: Vec<OsString>) -> Result<Origin
     if acts.into_iter().filter(|&act| act).count() > 1 {
         return Err(fault("-d, -k and a level are three different things", "ask for one at a time"));
     }
-    Ok(Original { operands, ..original })
+    Ok(original)
 }
 
 fn finish_verb(
@@ -252,7 +252,7 @@ fn text(word: OsString) -> Result<String, UsageFault> {
     })
 }
 
-fn seconds(word: OsString) -> Result<Duration, UsageFault> {
+fn seconds(word: &OsStr) -> Result<Duration, UsageFault> {
     let number = word.to_str().and_then(|word| word.parse::<f64>().ok());
     let time = number.and_then(|number| Duration::try_from_secs_f64(number).ok());
     time.ok_or_else(|| {
@@ -311,9 +311,16 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        for line in
-            ["-d web start", "-k web", "a b c", "tell web", "status a b", "check --wait", "status -d", "shutdown x"]
-        {
+        for line in [
+            "-d web start",
+            "-k web",
+            "a b c",
+            "tell web",
+            "status a b",
+            "check --wait",
+            "status -d",
+            "shutdown x",
+        ] {
             assert!(parsed(line).is_err(), "{line}");
         }
         for line in ["tell a b --timeout 3", "tell a b --wait --timeout x", "tell a b --wait --timeout -1"] {

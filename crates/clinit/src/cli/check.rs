@@ -72,7 +72,9 @@ fn summary(diagnostics: &[Diagnostic], groups: usize, entries: usize) -> String 
         (0, 0) => format!("no faults, {size}"),
         (0, _) => format!("no faults, {}, {size}", counted(warnings, "warning")),
         (_, 0) => format!("{}, {size} without them", counted(faults, "fault")),
-        (_, _) => format!("{}, {}, {size} without them", counted(faults, "fault"), counted(warnings, "warning")),
+        (_, _) => {
+            format!("{}, {}, {size} without them", counted(faults, "fault"), counted(warnings, "warning"))
+        }
     }
 }
 

@@ -68,7 +68,9 @@ impl Exit {
 
     fn of_call(error: &CallError) -> Self {
         match error {
-            CallError::NoSuchGroup { .. } | CallError::NoSuchEntry { .. } | CallError::ShuttingDown => Self::Failed,
+            CallError::NoSuchGroup { .. } | CallError::NoSuchEntry { .. } | CallError::ShuttingDown => {
+                Self::Failed
+            }
             CallError::NoSuchLevel { .. } | CallError::Ambiguous { .. } => Self::Usage,
             CallError::NotPermitted { .. } | CallError::PermissionDenied => Self::NotPermitted,
             CallError::Busy => Self::NoDaemon,

@@ -18,7 +18,10 @@ const FORMS: [(&str, &str); 6] = [
 
 const GLOBAL: [(&str, &str); 5] = [
     ("-c TABLE", "the table (default /etc/cltab, for ordinary users cltab in their config folder)"),
-    ("-s SOCKET", "the daemon's socket (default $CLINIT_SOCKET, else as the table says, else init.s in /var/run/clinit)"),
+    (
+        "-s SOCKET",
+        "the daemon's socket (default $CLINIT_SOCKET, else as the table says, else init.s in /var/run/clinit)",
+    ),
     ("--help", "this help; behind a verb, the verb's"),
     ("--version", "the version"),
     ("-h", "the usage of old, with exit code 2"),

@@ -44,7 +44,7 @@ fn launch(place: &Place) -> Launch {
 }
 
 fn daemon(place: &Place) -> Exit {
-    match prepare(launch(place)) {
+    match prepare(&launch(place)) {
         Ok(prepared) => {
             check::warn(&prepared.diagnostics);
             say::start_error(&prepared.become_keeper())
@@ -59,7 +59,7 @@ fn connect_or_start(place: &Place) -> Result<Client, Result<Exit, ClientError>> 
         Err(ClientError::NoDaemon { .. }) => {}
         result => return result.map_err(Err),
     }
-    let started = prepare(launch(place)).and_then(|prepared| {
+    let started = prepare(&launch(place)).and_then(|prepared| {
         check::warn(&prepared.diagnostics);
         prepared.start_keeper()
     });
@@ -114,9 +114,8 @@ fn tell_host(place: &Place, level: &str, is_silent: bool) -> Result<Exit, Client
         Ok(client) => client,
         Err(early) => return early,
     };
-    let mut attempt = |group: &str| {
-        client.tell(&Tell { group: group.to_owned(), level: level.to_owned(), strict: true })
-    };
+    let mut attempt =
+        |group: &str| client.tell(&Tell { group: group.to_owned(), level: level.to_owned(), strict: true });
     let mut told = attempt(&host);
     if short != host && matches!(told, Err(ClientError::Remote(CallError::NoSuchGroup { .. }))) {
         told = attempt(&short);

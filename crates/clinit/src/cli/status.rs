@@ -67,7 +67,8 @@ fn table(groups: &[GroupStatus]) -> String {
             (None, None) => "-".to_owned(),
         };
         let none = String::new;
-        rows.push([group.name.to_string(), level, group.state.to_string(), none(), none(), none(), none()]);
+        let since = if group.told { span(group.since_ms) } else { "-".to_owned() };
+        rows.push([group.name.to_string(), level, group.state.to_string(), none(), since, none(), none()]);
         rows.extend(group.entries.iter().map(row));
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -158,12 +159,14 @@ fn from_file(path: &Path, status: &Status) -> Exit {
         return Exit::Failed;
     }
     if status.json {
-        let object = |[name, level, state]: &[&str; 3]| json!({ "name": name, "level": level, "state": state });
+        let object =
+            |[name, level, state]: &[&str; 3]| json!({ "name": name, "level": level, "state": state });
         let groups: Vec<_> = groups.iter().map(object).collect();
         return say::line(&json!({ "groups": groups }).to_string());
     }
     let width = groups.iter().map(|[name, ..]| name.chars().count()).max().unwrap_or(0).max("GROUP".len());
-    let levels = groups.iter().map(|[_, level, _]| level.chars().count()).max().unwrap_or(0).max("LEVEL".len());
+    let levels =
+        groups.iter().map(|[_, level, _]| level.chars().count()).max().unwrap_or(0).max("LEVEL".len());
     let mut table = format!("{:width$}  {:levels$}  STATE\n", "GROUP", "LEVEL");
     for [name, level, state] in groups {
         let _infallible = writeln!(table, "{name:width$}  {level:levels$}  {state}");
@@ -177,13 +180,9 @@ mod tests {
 
     #[test]
     fn spans_show_their_two_largest_units() {
-        for (ms, text) in [
-            (12, "12ms"),
-            (59_999, "59s"),
-            (61_000, "1m01s"),
-            (3_600_000, "1h00m"),
-            (90_000_000, "1d01h"),
-        ] {
+        for (ms, text) in
+            [(12, "12ms"), (59_999, "59s"), (61_000, "1m01s"), (3_600_000, "1h00m"), (90_000_000, "1d01h")]
+        {
             assert_eq!(span(ms), text);
         }
     }

@@ -20,7 +20,7 @@ pub(crate) fn run(place: &Place, table: Option<PathBuf>) -> Exit {
         manner: Manner::Up,
         color,
     };
-    match prepare(launch) {
+    match prepare(&launch) {
         Ok(prepared) => {
             check::warn(&prepared.diagnostics);
             let (table, socket) = (prepared.setup.table.display(), prepared.setup.socket.display());

@@ -66,6 +66,8 @@ pub struct GroupStatus {
     pub target: Option<Level>,
     /// Where it stands.
     pub state: GroupState,
+    /// How long it has been in this state, in milliseconds.
+    pub since_ms: u64,
     /// Whether it was ever told a level.
     pub told: bool,
     /// Its entries, in the order of the table.

@@ -79,6 +79,7 @@ fn groups() -> Vec<GroupStatus> {
         level: None,
         target: None,
         state,
+        since_ms: 1,
         told: false,
         entries: entries(),
     };

@@ -69,9 +69,8 @@ pub(crate) fn prepare_state(state: OwnedFd, sources: &[Source]) -> io::Result<()
 /// It could not begin. Once it runs it does not fail.
 pub(crate) fn run(setup: Setup, arguments: Vec<OsString>) -> Result<(), EngineError> {
     let arguments = arguments.into_iter().map(OsStringExt::into_vec).collect();
-    let environment = std::env::vars_os().map(|(name, value)| {
-        [name.into_vec(), b"=".to_vec(), value.into_vec()].concat()
-    });
+    let environment =
+        std::env::vars_os().map(|(name, value)| [name.into_vec(), b"=".to_vec(), value.into_vec()].concat());
     let reviver = Reviver::take(arguments, environment.collect()).map_err(EngineError::Descriptors)?;
     let mut engine = Engine::begin(setup, reviver)?;
     engine.attend();
@@ -96,15 +95,13 @@ impl Engine {
         let mut verdict = tables::judge(&parsed, setup.dialect, &name);
         verdict.changed = false;
         let begun_before = !memory.records.is_empty();
-        let node = if begun_before {
-            Node::restore(parsed.table.clone(), memory.records, now)
-        } else {
-            Node::new()
-        };
+        let node =
+            if begun_before { Node::restore(parsed.table.clone(), memory.records, now) } else { Node::new() };
 
         let signals = SignalFd::new(&[1, 2, 15]).map_err(EngineError::Loop)?;
         let disk = Disk::new().map_err(EngineError::Loop)?;
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|error| EngineError::Loop(error.into()))?;
+        let epoll =
+            epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|error| EngineError::Loop(error.into()))?;
         let listener = reviver.listener();
         for (fd, data) in [
             (listener.as_fd(), source::LISTEN),
@@ -115,9 +112,8 @@ impl Engine {
             let data = EventData::new_u64(data);
             epoll::add(&epoll, fd, data, EventFlags::IN).map_err(|error| EngineError::Loop(error.into()))?;
         }
-        let link = |fd, data| {
-            Packets::new(fd, epoll.as_fd(), data).map_err(|error| EngineError::Loop(error.into()))
-        };
+        let link =
+            |fd, data| Packets::new(fd, epoll.as_fd(), data).map_err(|error| EngineError::Loop(error.into()));
         let (keeper, feed) = (link(keeper, source::KEEPER)?, link(feed, source::FEED)?);
         let path = std::env::var_os("PATH");
         let mut engine = Self {

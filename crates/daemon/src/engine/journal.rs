@@ -77,7 +77,11 @@ impl Journal {
     ///
     /// # Errors
     /// They are not remembered; the next call tries to remember everything.
-    pub(crate) fn append(&mut self, items: &[Item], everything: impl FnOnce() -> Vec<Item>) -> io::Result<()> {
+    pub(crate) fn append(
+        &mut self,
+        items: &[Item],
+        everything: impl FnOnce() -> Vec<Item>,
+    ) -> io::Result<()> {
         let long = self.bytes >= COMPACT_BYTES_MIN.max(COMPACT_FACTOR * self.bytes_when_new);
         let Some(file) = self.file.as_mut().filter(|_| !long) else { return self.write_anew(&everything()) };
         write_line(&mut self.line, items)?;
@@ -129,7 +133,8 @@ fn read(file: &File) -> Option<Memory> {
     let mut line = Vec::new();
     let mut first = true;
     while reader.read_until(b'\n', &mut line).is_ok_and(|size| size > 0) {
-        let Some(items) = line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice::<Vec<Item>>(line).ok())
+        let Some(items) =
+            line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice::<Vec<Item>>(line).ok())
         else {
             break;
         };

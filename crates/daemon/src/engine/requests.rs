@@ -59,7 +59,9 @@ impl Engine {
     /// Refuses what the caller may not do.
     fn permit(&self, client: ClientId, request: Request) -> Result<Request, CallError> {
         let what = match &request {
-            Request::Status(_) | Request::GetInfo(_) | Request::GetInterfaceDescription(_) => return Ok(request),
+            Request::Status(_) | Request::GetInfo(_) | Request::GetInterfaceDescription(_) => {
+                return Ok(request);
+            }
             Request::Tell(_) => "to tell a group its level",
             Request::Reread(_) => "to reread the table",
             Request::Shutdown(_) => "to shut the daemon down",
@@ -126,7 +128,8 @@ impl Engine {
             let levels: Vec<String> =
                 self.node.named_levels(known).iter().map(|level| level.as_str().to_owned()).collect();
             if tell.strict {
-                let suggestion = nearest(level.as_str(), levels.iter().map(String::as_str)).map(str::to_owned);
+                let suggestion =
+                    nearest(level.as_str(), levels.iter().map(String::as_str)).map(str::to_owned);
                 let (group, level) = (tell.group.clone(), tell.level.clone());
                 return Err(CallError::NoSuchLevel { group, level, levels, suggestion });
             }
@@ -192,14 +195,16 @@ impl Engine {
         let key = Tag::new(tag).ok().map(|tag| EntryKey { group: group.clone(), tag });
         key.filter(|key| self.node.entry_id(key).is_some()).map(Picked::Entry).ok_or_else(|| {
             let tags = self.node.entries().map(|(_, entry)| entry.key()).filter(|key| key.group == group);
-            let suggestion = nearest(tag, tags.map(|key| key.tag.as_str())).map(|tag| format!("{group}/{tag}"));
+            let suggestion =
+                nearest(tag, tags.map(|key| key.tag.as_str())).map(|tag| format!("{group}/{tag}"));
             CallError::NoSuchEntry { name: format!("{group}/{tag}"), suggestion }
         })
     }
 
     /// An entry by its tag alone, which is unique in a table.
     fn pick_tag(&self, name: &str) -> Result<Picked, CallError> {
-        let mut keys = self.node.entries().map(|(_, entry)| entry.key()).filter(|key| key.tag.as_str() == name);
+        let mut keys =
+            self.node.entries().map(|(_, entry)| entry.key()).filter(|key| key.tag.as_str() == name);
         let is_group = GroupName::new(name).is_ok_and(|group| self.node.has_group(&group));
         match (keys.next(), is_group) {
             (Some(_), true) => Err(CallError::Ambiguous { name: name.to_owned() }),

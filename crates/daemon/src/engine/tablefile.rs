@@ -27,7 +27,8 @@ pub(crate) fn write(state: impl AsFd, revision: u64, sources: &[Source]) -> io::
 
 /// Reads them again.
 pub(crate) fn read(state: impl AsFd, revision: u64) -> io::Result<Vec<Source>> {
-    let file = openat(state, name(revision), OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())?;
+    let file =
+        openat(state, name(revision), OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())?;
     let mut bytes = Vec::new();
     io::Read::read_to_end(&mut std::fs::File::from(file), &mut bytes)?;
     let mut parts = Vec::new();

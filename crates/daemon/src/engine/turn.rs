@@ -48,7 +48,8 @@ impl Engine {
             }
             events.clear();
             let timeout = self.timeout();
-            let waited = epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref());
+            let waited =
+                epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref());
             let now = now();
             if waited.is_ok() {
                 for event in &events {
@@ -228,7 +229,8 @@ impl Engine {
                 let revision = self.tables.revision + 1;
                 if let Err(error) = tablefile::write(self.reviver.state(), revision, &self.tables.known) {
                     self.tables.known = std::sync::Arc::default();
-                    return self.refuse(unreadable(format!("the state folder has no room for it: {error}"), &name));
+                    return self
+                        .refuse(unreadable(format!("the state folder has no room for it: {error}"), &name));
                 }
                 let old = std::mem::replace(&mut self.tables.revision, revision);
                 self.items.push(Item::Table(revision));
@@ -419,7 +421,8 @@ impl Engine {
     fn outlive_keeper(&self) {
         if let Err(error) = self.reviver.revive() {
             use std::io::Write as _;
-            let _nobody_left_to_tell = writeln!(std::io::stderr(), "clinit: no keeper can be started: {error}");
+            let _nobody_left_to_tell =
+                writeln!(std::io::stderr(), "clinit: no keeper can be started: {error}");
         }
     }
 }

@@ -34,6 +34,7 @@ pub(crate) fn group(node: &Node, group: &Group, now: Instant, pick: impl Fn(&Ent
         level: group.level().cloned(),
         target: group.target().cloned(),
         state: group.phase(),
+        since_ms: milliseconds(now.since(group.since())),
         told: group.target().is_some(),
         entries: entries.map(|each| entry(each, now)).collect(),
     }

@@ -54,9 +54,7 @@ impl Node {
         match group.phase {
             Phase::Stopping | Phase::Dumping if group.leaving == 0 => self.begin(id, now, out),
             Phase::Starting if group.waiting_on == Some(member) => self.advance(id, now, out),
-            Phase::Starting if group.waiting_on.is_none() && group.unconfirmed == 0 => {
-                self.settle(id, now, out)
-            }
+            Phase::Checking if group.unconfirmed == 0 => self.settle(id, now, out),
             Phase::Halting => self.halted(id, now, out),
             Phase::Stopping | Phase::Dumping | Phase::Starting | Phase::Checking => {}
             Phase::Configured | Phase::Done | Phase::Passed | Phase::Failed => {}
@@ -106,6 +104,7 @@ impl Node {
                 return;
             }
         }
+        self.pass(id, Phase::Checking, now, out);
         if self.groups[id as usize].as_ref().is_some_and(|group| group.unconfirmed == 0) {
             self.settle(id, now, out);
         }
@@ -113,7 +112,6 @@ impl Node {
 
     /// All entries were started and confirmed: the result of the tests.
     fn settle(&mut self, id: u32, now: Instant, out: &mut Vec<Action>) {
-        self.pass(id, Phase::Checking, now, out);
         let (mut passed, mut failed, mut others) = (0u32, 0u32, 0u32);
         let members = self.groups[id as usize].as_ref().map_or(&[][..], |group| &group.members);
         for entry in members.iter().filter_map(|&member| self.entry(member)) {

@@ -12,7 +12,7 @@ mod levels;
 mod restore;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::entry::{Context, Entry, EntryEvent, Fate};
 use crate::event::{Action, EntryId, Event, Generation};
@@ -34,6 +34,8 @@ enum Goal {
 pub struct Node {
     goal: Goal,
     left: bool,
+    /// Restored, and not yet told of all that the keeper holds.
+    resuming: bool,
     /// How many groups are halting.
     halting: u32,
     groups: Vec<Option<Group>>,
@@ -63,6 +65,7 @@ impl Node {
         Self {
             goal: Goal::Run,
             left: false,
+            resuming: false,
             halting: 0,
             groups: Vec::new(),
             free_groups: Vec::new(),
@@ -196,12 +199,14 @@ impl Node {
     #[must_use]
     pub fn all_records(&self) -> Vec<Record> {
         let halting = (self.goal == Goal::Halt).then_some(Record::Halting);
+        let generation = Record::Generation(self.generations);
         let groups = self.groups().map(group_record);
         let entries = self.entries().map(|(id, entry)| entry_record(id, entry));
-        halting.into_iter().chain(groups).chain(entries).collect()
+        halting.into_iter().chain([generation]).chain(groups).chain(entries).collect()
     }
 
-    /// An event that the keeper saw; one of an older life is dropped.
+    /// An event that the keeper saw. One of an older life is dropped; if it says that this life has ended,
+    /// the keeper is told to forget it, for a release may have been lost with the engine that gave it.
     fn seen(
         &mut self,
         id: EntryId,
@@ -210,10 +215,12 @@ impl Node {
         now: Instant,
         out: &mut Vec<Action>,
     ) {
-        let Some(entry) = self.entries.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
-        if entry.generation == generation {
+        let entry = self.entries.get_mut(id.0 as usize).and_then(Option::as_mut);
+        if let Some(entry) = entry.filter(|entry| entry.generation == generation) {
             entry.unverified = false;
             self.happen(id, event, now, out);
+        } else if matches!(event, EntryEvent::Exited { leftovers: false, .. } | EntryEvent::Emptied) {
+            out.push(Action::Release { entry: id, generation });
         }
     }
 
@@ -264,6 +271,9 @@ impl Node {
         self.timers.change(id, entry.deadline(), None);
         self.entry_ids.remove(&entry.key);
         self.once.push(Record::EntryForgotten(id));
+        if entry.generation == self.generations {
+            self.once.push(Record::Generation(self.generations));
+        }
     }
 
     /// Drops forgotten entries from a group's members.
@@ -320,19 +330,30 @@ impl Node {
             if (group.leaving as usize, group.unconfirmed as usize) != (leaving, unconfirmed) {
                 return Err(format!("group {} counts wrong: {group:?}", group.name));
             }
-            match group.phase {
-                Phase::Stopping | Phase::Dumping if leaving == 0 => {
-                    return Err(format!("group {} waits for nobody", group.name));
-                }
-                Phase::Starting
-                    if unconfirmed == 0 && group.waiting_on.and_then(|id| self.entry(id)).is_none() =>
-                {
-                    return Err(format!("group {} starts and waits for nobody", group.name));
-                }
-                Phase::Checking => return Err(format!("group {} checks nothing", group.name)),
-                Phase::Stopping | Phase::Dumping | Phase::Starting => {}
-                Phase::Configured | Phase::Done | Phase::Passed | Phase::Failed | Phase::Halting => {}
+            let waits = match group.phase {
+                Phase::Stopping | Phase::Dumping | Phase::Halting => leaving > 0,
+                Phase::Starting => group.waiting_on.is_some_and(|id| self.entry(id).is_some()),
+                Phase::Checking => unconfirmed > 0,
+                Phase::Configured | Phase::Done | Phase::Passed | Phase::Failed => true,
+            };
+            if !waits && !self.resuming {
+                return Err(format!("group {} is {} and waits for nobody", group.name, group.phase));
             }
+        }
+        self.audit_places()
+    }
+
+    /// Every place is used, free, or about to be freed by the group that had it.
+    fn audit_places(&self) -> Result<(), String> {
+        let gone = self.groups().flat_map(|group| &group.members).filter(|&&id| self.entry(id).is_none());
+        let spare: BTreeSet<EntryId> = gone.chain(&self.free).copied().collect();
+        let unused = self.entries.iter().filter(|entry| entry.is_none()).count();
+        if spare.len() != unused || spare.iter().any(|&id| self.entry(id).is_some()) {
+            return Err(format!("{unused} entries' places are empty, {spare:?} can be used"));
+        }
+        let unused = self.groups.iter().filter(|group| group.is_none()).count();
+        if self.free_groups.len() != unused {
+            return Err(format!("{unused} groups' places are empty, {:?} can be used", self.free_groups));
         }
         Ok(())
     }

@@ -31,6 +31,7 @@ impl Node {
                 Record::EntryForgotten(id) => drop(entries.remove(&id)),
                 Record::Group(group) => drop(groups.insert(group.name.clone(), group)),
                 Record::GroupForgotten(name) => drop(groups.remove(&name)),
+                Record::Generation(generation) => node.generations = node.generations.max(generation),
                 Record::Halting => node.goal = Goal::Halt,
             }
         }
@@ -54,6 +55,7 @@ impl Node {
             .map(|(id, _)| EntryId(id))
             .collect();
         node.merge(table, now);
+        node.resuming = true;
         node
     }
 
@@ -116,6 +118,7 @@ impl Node {
 
     /// After the keeper told of all that it holds.
     pub(super) fn resume(&mut self, now: Instant, out: &mut Vec<Action>) {
+        self.resuming = false;
         let ids: Vec<EntryId> = self.entries().map(|(id, _)| id).collect();
         for id in ids {
             let Some(entry) = self.entries[id.0 as usize].as_mut() else { continue };

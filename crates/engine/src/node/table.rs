@@ -85,7 +85,7 @@ impl Node {
             members.push(member);
         }
         let kept: BTreeSet<EntryId> = members.iter().copied().collect();
-        for member in before.into_iter().filter(|member| !kept.contains(member)) {
+        for &member in before.iter().filter(|member| !kept.contains(member)) {
             self.doom(member, Fate::Forget);
             members.push(member);
             if change == Change::None {
@@ -93,6 +93,10 @@ impl Node {
             }
         }
         if let Some(group) = self.groups[id as usize].as_mut() {
+            // A group that is starting its entries counts its place in them.
+            if change == Change::None && members != before {
+                change = Change::Changed;
+            }
             group.members = members;
         }
         if change != Change::None {
