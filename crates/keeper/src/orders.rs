@@ -3,8 +3,9 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
+use clinit_sys::cgroup::{self, Cgroup};
+use clinit_sys::clock;
 use clinit_sys::spawn::{Image, Start, spawn};
-use clinit_sys::{cgroup::Cgroup, clock};
 use rustix::fs::{Mode, OFlags, mkfifoat, openat};
 use rustix::io::Errno;
 
@@ -24,11 +25,28 @@ pub(crate) struct Nursery {
     environment: Vec<Vec<u8>>,
     null: OwnedFd,
     /// Where the entries' cgroups are made, if anywhere.
-    cgroups: Option<Cgroup>,
+    cgroups: Option<Cgroups>,
+}
+
+/// The cgroup below which each entry gets its own.
+#[derive(Debug)]
+pub(crate) struct Cgroups {
+    parent: Cgroup,
+    name: String,
+    own: Cgroup,
+}
+
+impl Cgroups {
+    /// Makes or takes it, below the keeper's own cgroup; `None` where none can be made.
+    pub(crate) fn find(name: &str) -> Option<Self> {
+        let parent = Cgroup::open(&cgroup::own_path().ok()?).ok()?;
+        let own = parent.make(name).ok()?;
+        Some(Self { parent, name: name.to_owned(), own })
+    }
 }
 
 impl Nursery {
-    pub(crate) fn new(null: OwnedFd, cgroups: Option<Cgroup>, environment: Vec<Vec<u8>>) -> Self {
+    pub(crate) fn new(null: OwnedFd, cgroups: Option<Cgroups>, environment: Vec<Vec<u8>>) -> Self {
         Self { image: Image::default(), environment, null, cgroups }
     }
 
@@ -37,7 +55,14 @@ impl Nursery {
     }
 
     pub(crate) fn cgroups(&self) -> Option<&Cgroup> {
-        self.cgroups.as_ref()
+        self.cgroups.as_ref().map(|cgroups| &cgroups.own)
+    }
+
+    /// Nothing runs any more: leaves no cgroup behind.
+    pub(crate) fn remove_cgroups(&self) {
+        let Some(Cgroups { parent, name, own }) = &self.cgroups else { return };
+        own.children().iter().for_each(|child| drop(own.remove(child)));
+        let _busy = parent.remove(name);
     }
 
     pub(crate) fn environment(&self) -> &[Vec<u8>] {
@@ -148,7 +173,7 @@ impl Keeper {
         child.leftover_since = 0;
         if !order.cgroup && order.scope != Scope::Cgroup {
             child.cgroup = None;
-        } else if let (None, Some(cgroups)) = (&child.cgroup, &self.nursery.cgroups) {
+        } else if let (None, Some(cgroups)) = (&child.cgroup, self.nursery.cgroups()) {
             // The name tells people; the number keeps two names apart that differ in what was replaced.
             let name = cgroup_name(order.name, order.slot);
             child.cgroup = cgroups.make(&name).ok().map(|cgroup| (cgroup, name));

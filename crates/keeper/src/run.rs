@@ -7,7 +7,6 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
-use clinit_sys::cgroup::{self, Cgroup};
 use clinit_sys::inherit::{self, duplicate_above};
 use clinit_sys::signals::{SignalFd, block_all_and_reset};
 use clinit_sys::slots::Slots;
@@ -22,7 +21,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use crate::children::Children;
 use crate::companion::Companion;
 use crate::descriptors as fixed;
-use crate::orders::{FIFO_FOLDER, Nursery};
+use crate::orders::{Cgroups, FIFO_FOLDER, Nursery};
 use crate::protocol::ORDER_BYTES_MAX;
 
 /// How often leftovers are looked at while there are any.
@@ -150,7 +149,7 @@ impl Keeper {
             variable.extend(value.into_vec());
             variable
         });
-        let nursery = Nursery::new(above(&null)?, cgroup.and_then(cgroups), environment.collect());
+        let nursery = Nursery::new(above(&null)?, cgroup.and_then(Cgroups::find), environment.collect());
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).when("make an epoll")?;
         epoll::add(&epoll, &signal_fd, EventData::new_u64(SIGNALS), EventFlags::IN)
             .when("watch for signals")?;
@@ -193,6 +192,7 @@ impl Keeper {
             self.start_companions();
             self.report();
             if let Some(status) = self.left() {
+                self.nursery.remove_cgroups();
                 return status;
             }
             events.clear();
@@ -373,9 +373,4 @@ fn above(fd: &OwnedFd) -> Result<OwnedFd, KeeperError> {
 fn pair() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
-}
-
-/// The cgroup under which those of the entries are made; `None` where none can be made.
-fn cgroups(name: &str) -> Option<Cgroup> {
-    Cgroup::open(&cgroup::own_path().ok()?).ok()?.make(name).ok()
 }

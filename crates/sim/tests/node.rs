@@ -63,3 +63,10 @@ fn a_node_keeps_its_promises_whatever_happens() {
     let name = "a_node_keeps_its_promises_whatever_happens";
     explore(&Scenario { name, rereads: 40, crashes: 2, famines: 1, shutdowns: 1, ..CALM });
 }
+
+#[test]
+fn dbg_sights() {
+    let name = "x";
+    let s = explore(&Scenario { name, rereads: 40, crashes: 2, famines: 1, shutdowns: 1, ..CALM });
+    eprintln!("{s}");
+}

@@ -8,10 +8,11 @@ use std::os::unix::ffi::OsStringExt;
 use clinit_engine::event::{Action, Event};
 use clinit_engine::node::Node;
 use clinit_engine::record::Record;
+use clinit_engine::spec::{KillScope, Table};
 use clinit_engine::time::Instant;
 use clinit_keeper::{Reviver, descriptors as fixed};
-use clinit_sys::inherit;
 use clinit_sys::signals::{SignalFd, block_all_and_reset};
+use clinit_sys::{cgroup, inherit};
 use clinit_table::{ParseOptions, Source};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, openat, unlinkat};
@@ -150,6 +151,7 @@ impl Engine {
                 engine.read_table_for(Waiting::Signal, now);
             }
         } else {
+            engine.warn_of_cgroups(&parsed.table);
             engine.happen(Event::TableAccepted(parsed.table), now);
             if engine.setup.manner == Manner::Up {
                 engine.bring_up(now);
@@ -161,6 +163,20 @@ impl Engine {
     fn remember_names(&mut self) {
         for (id, entry) in self.node.entries() {
             self.notes.name(id, entry.key());
+        }
+    }
+
+    /// Says so when an entry is to be killed by its cgroup and can have none.
+    pub(super) fn warn_of_cgroups(&mut self, table: &Table) {
+        let entries = table.groups.iter().flat_map(|group| &group.entries);
+        let mut by_cgroup = entries.filter(|entry| entry.policy.stop.scope == KillScope::Cgroup);
+        let Some(entry) = by_cgroup.next() else { return };
+        let can = cgroup::own_path().is_ok_and(|path| path.join(&self.setup.cgroup).is_dir());
+        if !can {
+            self.notes.say(&format!(
+                "{}: kill_mode is cgroup, and no cgroup can be made here: its process group is killed instead",
+                entry.tag
+            ));
         }
     }
 

@@ -238,6 +238,7 @@ impl Engine {
                 for warning in self.tables.verdict.warnings.clone() {
                     self.notes.say(&warning.to_string());
                 }
+                self.warn_of_cgroups(&parsed.table);
                 self.happen(Event::TableAccepted(parsed.table), now);
                 // What is not remembered yet is remembered before the copy it rests on goes.
                 self.remember();

@@ -1,0 +1,25 @@
+//! The program as its users see it: commands, files, processes, and what becomes of them.
+//!
+//! | file | room for |
+//! |---|---|
+//! | `daemon`, `command`, `process`, `wait`, `wire`, `cgroup2`, `user` | what the tests are written with |
+//! | `levels`, `modes`, `throttle`, `newest`, `stopping`, `leftovers`, `rereading`, `refusing`, `drop_in` | what a table means |
+//! | `child`, `cgroups`, `exec` | what a service is started with |
+//! | `original`, `isinit`, `autostart`, `verbs`, `status`, `tell`, `check`, `tables` | commands |
+//! | `sockets`, `status_file`, `varlink`, `rude`, `strangers`, `python` | the daemon's files and its socket |
+//! | `up`, `examples` | tables in the foreground |
+//! | `deaths`, `kills`, `idle` | what the daemon outlives, and what it does while nothing happens |
+//!
+//! Every test has a folder of its own with a table, a socket and a status file in it. All that was started
+//! there is found by the socket's path, and ends with the test.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod cgroup2;
+mod command;
+mod daemon;
+mod process;
+mod wait;
+
+mod levels;
