@@ -41,6 +41,9 @@ pub struct Setup {
     pub color: bool,
     /// The name of the cgroup below which the entries' cgroups are made.
     pub cgroup: String,
+    /// The limit of open files that the daemon was started with, soft and hard: entries get it. The
+    /// daemon raises its own.
+    pub open_files: (u64, u64),
 }
 
 /// The prefix of the names under which the processes run.
@@ -100,6 +103,7 @@ impl Setup {
             option("cgroup", self.cgroup.as_ref()),
             option("manner", manner_word(self.manner).as_ref()),
             option("dialect", dialect_word(self.dialect).as_ref()),
+            option("open-files", format!("{},{}", self.open_files.0, self.open_files.1).as_ref()),
         ];
         arguments.extend(self.clstat.as_ref().map(|path| option("clstat", path.as_os_str())));
         arguments.extend(self.log.as_ref().map(|path| option("log", path.as_os_str())));
@@ -129,6 +133,11 @@ impl Setup {
                 .find(|&manner| word("manner").as_deref() == Some(manner_word(manner)))?,
             color: arguments.iter().any(|text| text == "--color"),
             cgroup: word("cgroup")?,
+            open_files: {
+                let text = word("open-files")?;
+                let (soft, hard) = text.split_once(',')?;
+                (soft.parse().ok()?, hard.parse().ok()?)
+            },
         })
     }
 }
@@ -169,8 +178,13 @@ pub fn main_of_role(role: Role, arguments: Vec<OsString>) -> u8 {
     let result: Result<u8, Box<dyn std::error::Error>> = match role {
         Role::Keeper => {
             let companion = |role: Role| Companion::new(role.as_str(), bytes());
-            clinit_keeper::run(Some(&setup.cgroup), companion(Role::Engine), companion(Role::Logger))
-                .map_err(Into::into)
+            clinit_keeper::run(
+                Some(&setup.cgroup),
+                setup.open_files,
+                companion(Role::Engine),
+                companion(Role::Logger),
+            )
+            .map_err(Into::into)
         }
         Role::Engine => crate::engine::run(setup, arguments).map(|()| 0).map_err(Into::into),
         Role::Logger => clinit_logger::run(bytes(), environment()).map(|()| 0).map_err(Into::into),
@@ -204,6 +218,7 @@ mod tests {
             manner: Manner::Up,
             color: true,
             cgroup: "clinit-1".to_owned(),
+            open_files: (1024, u64::MAX),
         };
         assert_eq!(Setup::from_arguments(&setup.to_arguments()), Some(setup));
         assert_eq!(Setup::from_arguments(&[]), None);

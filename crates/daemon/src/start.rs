@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use clinit_control::client::SOCKET_PATH_BYTES_MAX;
 use clinit_keeper::descriptors as fixed;
 use clinit_sys::inherit::{duplicate_above, place};
+use clinit_sys::limits::raise_open_files;
 use clinit_sys::slots::Slot;
 use clinit_sys::spawn::{Image, Start, spawn};
 use clinit_table::settings::resolve;
@@ -140,7 +141,9 @@ pub fn prepare(launch: &Launch) -> Result<Prepared, StartError> {
     let sources = clinit_table::load(&table)?;
     let parsed = clinit_table::parse(&sources, ParseOptions { dialect: launch.dialect });
     let mode = parsed.settings.socket_mode.as_ref().map_or(0o600, |setting| setting.value);
-    let setup = settle(launch, &paths, table, &parsed);
+    let open_files =
+        raise_open_files().map_err(at("read the limit of open files of", Path::new("clinit")))?;
+    let setup = settle(launch, &paths, table, &parsed, open_files);
     if setup.socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
         return Err(StartError::PathTooLong { path: setup.socket });
     }
@@ -154,7 +157,7 @@ pub fn prepare(launch: &Launch) -> Result<Prepared, StartError> {
     Ok(Prepared { setup, diagnostics: parsed.diagnostics, listener, lock, state })
 }
 
-fn settle(launch: &Launch, paths: &Paths, table: PathBuf, parsed: &Parsed) -> Setup {
+fn settle(launch: &Launch, paths: &Paths, table: PathBuf, parsed: &Parsed, open_files: (u64, u64)) -> Setup {
     let settings = parsed.settings.clone();
     let (socket, clstat, log) = match launch.manner {
         Manner::Daemon => (
@@ -179,6 +182,7 @@ fn settle(launch: &Launch, paths: &Paths, table: PathBuf, parsed: &Parsed) -> Se
         manner: launch.manner,
         color: launch.color,
         cgroup,
+        open_files,
     }
 }
 
@@ -355,7 +359,8 @@ impl Prepared {
             image.environment.push(&[name.as_bytes(), b"=", value.as_bytes()]);
         }
         let slot = Slot::default();
-        let start = Start { slot: &slot, descriptors: &descriptors, cgroup: None, session: true };
+        let start =
+            Start { slot: &slot, descriptors: &descriptors, cgroup: None, session: true, open_files: None };
         spawn(&mut image, &start).map(drop).map_err(at("start", Path::new("/proc/self/exe")))
     }
 }

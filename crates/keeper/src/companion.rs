@@ -55,7 +55,7 @@ impl Companion {
         self.arguments.iter().for_each(|argument| image.arguments.push(&[argument]));
         environment.iter().for_each(|variable| image.environment.push(&[variable]));
         // A session of its own keeps the terminal's signals away from it: those are the keeper's to hear.
-        let start = Start { slot: &self.slot, descriptors, cgroup: None, session: true };
+        let start = Start { slot: &self.slot, descriptors, cgroup: None, session: true, open_files: None };
         let started = spawn(&mut image, &start).is_ok();
         self.started_nanos = now_nanos;
         self.due_nanos = (!started).then_some(now_nanos + PAUSE_NANOS);

@@ -24,6 +24,8 @@ pub(crate) struct Nursery {
     /// The keeper's own environment, `NAME=value`.
     environment: Vec<Vec<u8>>,
     null: OwnedFd,
+    /// The limit of open files that entries get: the keeper has raised its own.
+    open_files: (u64, u64),
     /// Where the entries' cgroups are made, if anywhere.
     cgroups: Option<Cgroups>,
 }
@@ -46,8 +48,13 @@ impl Cgroups {
 }
 
 impl Nursery {
-    pub(crate) fn new(null: OwnedFd, cgroups: Option<Cgroups>, environment: Vec<Vec<u8>>) -> Self {
-        Self { image: Image::default(), environment, null, cgroups }
+    pub(crate) fn new(
+        null: OwnedFd,
+        open_files: (u64, u64),
+        cgroups: Option<Cgroups>,
+        environment: Vec<Vec<u8>>,
+    ) -> Self {
+        Self { image: Image::default(), environment, null, open_files, cgroups }
     }
 
     pub(crate) fn null(&self) -> BorrowedFd<'_> {
@@ -192,8 +199,17 @@ impl Keeper {
         let descriptors = [(null, 0), (out, 1), (out, 2)];
         let descriptors = if out < 0 { &descriptors[..1] } else { &descriptors[..] };
         slot.set_state(state::LIVE);
-        let cgroup = child.cgroup.as_ref().map(|(cgroup, _)| cgroup.as_fd());
-        spawn(&mut self.nursery.image, &Start { slot, descriptors, cgroup, session: true })
+        let (image, open_files) = (&mut self.nursery.image, Some(self.nursery.open_files));
+        let mut start = Start { slot, descriptors, cgroup: None, session: true, open_files };
+        if let Some((cgroup, _)) = &child.cgroup {
+            match spawn(image, &Start { cgroup: Some(cgroup.as_fd()), ..start }) {
+                // The cgroup takes no process, or is gone: a service without one is better than none.
+                Err(error) if !is_lack(&error) => start.cgroup = None,
+                result => return result,
+            }
+            child.cgroup = None;
+        }
+        spawn(image, &start)
     }
 
     /// Forgets a life that has ended, and what was held for the slot.
@@ -211,6 +227,12 @@ impl Keeper {
             let _busy = cgroups.remove(&name);
         }
     }
+}
+
+/// Whether the machine lacks what any start needs.
+fn is_lack(error: &io::Error) -> bool {
+    let lacks = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE];
+    lacks.iter().any(|lack| error.raw_os_error() == Some(lack.raw_os_error()))
 }
 
 /// A name for a cgroup: the entry's, with what the file system or cgroups themselves give a meaning

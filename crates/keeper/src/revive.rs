@@ -75,7 +75,10 @@ impl Reviver {
         let descriptors: Vec<_> =
             self.descriptors.iter().map(|(fd, number)| (fd.as_raw_fd(), *number)).collect();
         let slot = Slot::default();
-        spawn(&mut image, &Start { slot: &slot, descriptors: &descriptors, cgroup: None, session: true })?;
+        spawn(
+            &mut image,
+            &Start { slot: &slot, descriptors: &descriptors, cgroup: None, session: true, open_files: None },
+        )?;
         Ok(())
     }
 }

@@ -108,17 +108,28 @@ pub(crate) struct Keeper {
 }
 
 /// Runs the keeper over the inherited descriptors until the engine says that nothing is left to do.
-/// Returns the exit status that the engine wants.
+/// Returns the exit status that the engine wants. `cgroup` names the cgroup below which each entry gets one;
+/// `open_files` is the limit that entries get, which need not be the keeper's own.
 ///
 /// # Errors
 /// It could not begin. Once it runs it does not fail.
-pub fn run(cgroup: Option<&str>, engine: Companion, logger: Companion) -> Result<u8, KeeperError> {
-    let mut keeper = Keeper::begin(cgroup, engine, logger)?;
+pub fn run(
+    cgroup: Option<&str>,
+    open_files: (u64, u64),
+    engine: Companion,
+    logger: Companion,
+) -> Result<u8, KeeperError> {
+    let mut keeper = Keeper::begin(cgroup, open_files, engine, logger)?;
     Ok(keeper.attend())
 }
 
 impl Keeper {
-    fn begin(cgroup: Option<&str>, engine: Companion, logger: Companion) -> Result<Self, KeeperError> {
+    fn begin(
+        cgroup: Option<&str>,
+        open_files: (u64, u64),
+        engine: Companion,
+        logger: Companion,
+    ) -> Result<Self, KeeperError> {
         let inherited = [
             inherit::take(fixed::LISTEN).when("take over the socket")?,
             inherit::take(fixed::LOCK).when("take over the lock")?,
@@ -149,7 +160,8 @@ impl Keeper {
             variable.extend(value.into_vec());
             variable
         });
-        let nursery = Nursery::new(above(&null)?, cgroup.and_then(Cgroups::find), environment.collect());
+        let nursery =
+            Nursery::new(above(&null)?, open_files, cgroup.and_then(Cgroups::find), environment.collect());
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).when("make an epoll")?;
         epoll::add(&epoll, &signal_fd, EventData::new_u64(SIGNALS), EventFlags::IN)
             .when("watch for signals")?;

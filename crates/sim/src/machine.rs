@@ -80,17 +80,17 @@ impl Machine {
     }
 
     /// The engine takes an event, after what was due.
-    pub(crate) fn feed(&mut self, event: Event, crash: Option<Crash>) -> Result<(), Breach> {
+    pub(crate) fn feed(&mut self, event: &Event, crash: Option<Crash>) -> Result<(), Breach> {
         if self.node.next_deadline().is_some_and(|at| at <= self.now) {
-            self.step(Event::TimePassed, None)?;
+            self.step(&Event::TimePassed, None)?;
         }
         if self.has_left { Ok(()) } else { self.step(event, crash) }
     }
 
-    fn step(&mut self, event: Event, crash: Option<Crash>) -> Result<(), Breach> {
+    fn step(&mut self, event: &Event, crash: Option<Crash>) -> Result<(), Breach> {
         let before = self.entries_now();
         let was_halting = self.node.is_halting();
-        self.trace.note(self.now, || event_words(&event, &self.node));
+        self.trace.note(self.now, || event_words(event, &self.node));
         let mut actions = Vec::new();
         self.node.step(self.now, event.clone(), &mut actions);
         for action in &actions {
@@ -100,7 +100,7 @@ impl Machine {
             return self.restart_engine("before its records");
         }
         self.node.take_records(&mut self.log);
-        match &event {
+        match event {
             Event::TableAccepted(table) if !was_halting => self.table = table.clone(),
             Event::InventoryTaken => self.inventory_pending = false,
             Event::TableAccepted(_) | Event::Told { .. } | Event::TimePassed => {}
@@ -108,7 +108,7 @@ impl Machine {
             Event::Spawned { .. } | Event::SpawnFailed { .. } => {}
             Event::Exited { .. } | Event::Emptied { .. } => {}
         }
-        self.judge(&event, &before, &actions)?;
+        self.judge(event, &before, &actions)?;
         match crash {
             Some(Crash::AfterOrders(sent)) if sent < actions.len() => {
                 self.send(actions.into_iter().take(sent));
@@ -186,7 +186,7 @@ impl Machine {
     /// The engine hears the oldest event.
     pub(crate) fn deliver_event(&mut self, crash: Option<Crash>) -> Result<(), Breach> {
         match self.to_engine.pop_front() {
-            Some(event) => self.feed(event, crash),
+            Some(event) => self.feed(&event, crash),
             None => Ok(()),
         }
     }

@@ -14,8 +14,8 @@ use crate::rng::Rng;
 
 const GROUPS: [&str; 4] = ["web", "db", "0", "net"];
 const TAGS: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
-const LEVELS: [&str; 5] = ["0", "1", "2", "run", "99"];
-const COLUMNS: [&str; 6] = ["1", "2", "12", "01", "run", "r12"];
+const LEVELS: [&str; 6] = ["0", "1", "1", "2", "run", "99"];
+const COLUMNS: [&str; 6] = ["1", "12", "12", "012", "run", "r12"];
 const MODES: [(u32, Mode); 5] =
     [(45, Mode::Respawn), (18, Mode::Once), (18, Mode::Wait), (14, Mode::Test), (5, Mode::Off)];
 
@@ -64,6 +64,9 @@ impl Operator {
 
     /// Another table: some edits of this one, seldom none or quite another.
     pub(crate) fn edit(&mut self, rng: &mut Rng, table: &Table) -> Table {
+        if table.groups.is_empty() {
+            return self.write(rng);
+        }
         if rng.chance(3) {
             return Table::default();
         }

@@ -99,7 +99,7 @@ pub(crate) struct Process {
 
 impl Process {
     fn draw(rng: &mut Rng, end: Option<(Instant, Exit)>, stop_takes: Option<Duration>) -> Self {
-        let kill_takes = if rng.chance(10) { rng.millis(1, 12_000) } else { Duration::ZERO };
+        let kill_takes = if rng.chance(15) { rng.millis(1, 12_000) } else { Duration::ZERO };
         Self { end, stop_takes, kill_takes }
     }
 
@@ -142,7 +142,8 @@ pub(crate) fn birth(rng: &mut Rng, program: &Program, mode: Mode, now: Instant) 
     let end = match (nature, mode) {
         (Nature::Hung, _) => None,
         (Nature::Crashing, _) => Some(rng.millis(1, 400)),
-        (_, Mode::Respawn) if rng.chance(90) => None,
+        (Nature::Messy, Mode::Respawn) if rng.chance(40) => None,
+        (Nature::Steady | Nature::Stubborn | Nature::Slow, Mode::Respawn) if rng.chance(90) => None,
         (_, Mode::Respawn | Mode::Once | Mode::Wait | Mode::Test | Mode::Off) => Some(rng.millis(1, 4_000)),
     };
     let stop_takes = match nature {

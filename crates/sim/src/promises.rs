@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clinit_engine::entry::{KILL_AGAIN, State};
+use clinit_engine::entry::{Entry, KILL_AGAIN, State};
 use clinit_engine::event::{Action, EntryId, Event, Generation, Notice};
 use clinit_engine::group::Phase;
 use clinit_engine::name::{EntryKey, GroupName};
@@ -75,7 +75,7 @@ fn orders_are_for_the_life_that_runs(moment: &Moment<'_>) -> Result<(), String> 
 
 fn only_wanted_entries_are_spawned(moment: &Moment<'_>) -> Result<(), String> {
     for (id, _, key) in moment.step.spawns() {
-        let spec = moment.step.node.entry(id).map(|entry| entry.spec());
+        let spec = moment.step.node.entry(id).map(Entry::spec);
         let content = spec.map(|spec| (spec.mode, Arc::clone(&spec.program)));
         if content.is_none_or(|content| !moment.model.wants(key, &content)) {
             return Err(format!("{key} is not wanted, or not with this content"));
@@ -117,7 +117,7 @@ fn entries_start_in_file_order(moment: &Moment<'_>) -> Result<(), String> {
                 return Err(format!("{key} is started before {earlier}"));
             }
             let entry = moment.step.node.entry_id(&earlier).and_then(|id| moment.step.node.entry(id));
-            let state = entry.map_or(State::Down, |entry| entry.state());
+            let state = entry.map_or(State::Down, Entry::state);
             let runs = moment.keeper.slots().any(|(_, slot)| slot.content.key == earlier && slot.has_main());
             let done = matches!(state, State::Done { .. }) && !runs;
             if state == State::Down || (spec.mode.holds_the_next() && !done) {

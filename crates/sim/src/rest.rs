@@ -35,7 +35,7 @@ impl Machine {
             } else if !self.keeper.due(self.now).is_empty() {
                 self.reap();
             } else if self.node.next_deadline().is_some_and(|at| at <= self.now) && !self.has_left {
-                self.feed(Event::TimePassed, None)?;
+                self.feed(&Event::TimePassed, None)?;
             } else if at_rest(self) {
                 return Ok(true);
             } else if let Some(next) = self.next_time() {

@@ -62,11 +62,11 @@ fn attempt(scenario: &Scenario, seed: u64, turns: u32, trace: bool) -> (Machine,
 
 fn live(machine: &mut Machine, scenario: &Scenario, turns: u32, turn: &mut u32) -> Result<(), Breach> {
     let table = machine.operator.write(&mut machine.rng);
-    machine.feed(Event::TableAccepted(table), None)?;
+    machine.feed(&Event::TableAccepted(table), None)?;
     while *turn < turns && !machine.has_left {
         *turn += 1;
         machine.turn(scenario)?;
-        if *turn % REST_EVERY == 0 {
+        if turn.is_multiple_of(REST_EVERY) {
             machine.rest()?;
         }
     }

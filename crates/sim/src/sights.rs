@@ -15,6 +15,50 @@ pub struct Sights {
 }
 
 impl Sights {
+    /// What every larger campaign has to see.
+    pub const ALL: [&str; 36] = [
+        // States of entries.
+        "down",
+        "starting",
+        "running",
+        "clearing",
+        "pausing",
+        "stopping",
+        "killing",
+        "done",
+        "done with leftovers",
+        // Phases of groups.
+        "CONFIGURED",
+        "STOPPING",
+        "DUMPING",
+        "STARTING",
+        "CHECKING",
+        "DONE",
+        "PASSED",
+        "FAILED",
+        "HALTING",
+        // Events.
+        "table accepted",
+        "told",
+        "shutdown requested",
+        "hurry requested",
+        "spawned",
+        "spawn failed",
+        "exited",
+        "exited with leftovers",
+        "not executed",
+        "emptied",
+        "inventory taken",
+        "time passed",
+        // Ends of things, and going on after them.
+        "release",
+        "kill",
+        "group forgotten",
+        "engine died",
+        "rested",
+        "leave",
+    ];
+
     /// How often something was seen.
     #[must_use]
     pub fn count(&self, what: &str) -> u64 {

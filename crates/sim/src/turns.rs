@@ -67,7 +67,7 @@ impl Machine {
         self.now = next.unwrap_or(self.now + self.rng.millis(1, 500));
         if self.node.next_deadline().is_some_and(|at| at <= self.now) && self.rng.chance(80) {
             let crash = self.crash(scenario);
-            return self.feed(Event::TimePassed, crash);
+            return self.feed(&Event::TimePassed, crash);
         }
         Ok(())
     }
@@ -105,6 +105,6 @@ impl Machine {
             Act::Shutdown => Event::ShutdownRequested,
             Act::Hurry => Event::HurryRequested,
         };
-        self.feed(event, crash)
+        self.feed(&event, crash)
     }
 }

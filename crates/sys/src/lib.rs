@@ -11,6 +11,7 @@
 //! | `reap` | waiting for children |
 //! | `cgroup` | finding, making, filling and killing cgroups |
 //! | `inherit` | descriptors that a process is started with |
+//! | `limits` | the limit of open files |
 //! | `proc` | what /proc tells of a process |
 //! | `clock` | the clock that counts through suspend |
 //!
@@ -19,6 +20,7 @@
 pub mod cgroup;
 pub mod clock;
 pub mod inherit;
+pub mod limits;
 pub mod proc;
 pub mod reap;
 pub mod signals;

@@ -80,6 +80,8 @@ pub struct Start<'a> {
     pub cgroup: Option<BorrowedFd<'a>>,
     /// Whether it gets a session, and so a process group, of its own.
     pub session: bool,
+    /// The limit of open files that it gets, if it is not to be this process's: soft and hard.
+    pub open_files: Option<(u64, u64)>,
 }
 
 /// Steps of a child that can fail, as they stand in a slot.
@@ -100,7 +102,7 @@ const SHELL: &std::ffi::CStr = c"/bin/sh";
 /// Starts a process. Its pid stands in the slot before it runs.
 ///
 /// # Errors
-/// clone3(2) failed: no process, memory or cgroup to be had.
+/// clone3(2) failed: no process, memory, descriptor or cgroup to be had.
 pub fn spawn(image: &mut Image, start: &Start<'_>) -> io::Result<OwnedFd> {
     let candidates = image.candidates.point();
     let arguments = image.arguments.point();
@@ -110,11 +112,32 @@ pub fn spawn(image: &mut Image, start: &Start<'_>) -> io::Result<OwnedFd> {
     image.script.extend(image.arguments.pointers.iter().skip(1));
     let script = image.script.as_mut_ptr();
 
+    let pid_and_pidfd = match clone3(start) {
+        // Containers hide it: their filters cannot look into its arguments.
+        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => clone(start),
+        result => result,
+    };
+    match pid_and_pidfd? {
+        // SAFETY: this is the child; the arrays are null-terminated and were made above.
+        Cloned::Child { enter } => unsafe { child(start, enter, candidates, arguments, environment, script) },
+        Cloned::Parent(pidfd) => Ok(pidfd),
+    }
+}
+
+/// Which of the two processes goes on here.
+enum Cloned {
+    Child {
+        /// It has to enter its cgroup by itself.
+        enter: bool,
+    },
+    Parent(OwnedFd),
+}
+
+fn clone3(start: &Start<'_>) -> io::Result<Cloned> {
     let mut pidfd: RawFd = -1;
-    let flags = libc::CLONE_PIDFD as u64 | libc::CLONE_PARENT_SETTID as u64 | CLONE_CLEAR_SIGHAND;
     // SAFETY: clone_args is plain data for which zero means "none".
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
-    args.flags = flags;
+    args.flags = libc::CLONE_PIDFD as u64 | libc::CLONE_PARENT_SETTID as u64;
     args.pidfd = std::ptr::from_mut(&mut pidfd) as u64;
     args.parent_tid = start.slot.pid_address();
     args.exit_signal = libc::SIGCHLD as u64;
@@ -122,26 +145,44 @@ pub fn spawn(image: &mut Image, start: &Start<'_>) -> io::Result<OwnedFd> {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = u64::try_from(cgroup.as_raw_fd()).unwrap_or(0);
     }
-    // SAFETY: without CLONE_VM the child is a copy, as of fork(2); it runs `child` alone, which makes only
-    // async-signal-safe calls and never returns. The addresses in `args` outlive the call.
+    // SAFETY: without CLONE_VM the child is a copy, as of fork(2); the caller lets it run `child` alone, which
+    // makes only async-signal-safe calls and never returns. The addresses in `args` outlive the call.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) };
     match pid {
         -1 => Err(io::Error::last_os_error()),
-        // SAFETY: this is the child; the arrays are null-terminated and were made above.
-        0 => unsafe { child(start, candidates, arguments, environment, script) },
+        0 => Ok(Cloned::Child { enter: false }),
         // SAFETY: the kernel made this descriptor for us.
-        _ => Ok(unsafe { OwnedFd::from_raw_fd(pidfd) }),
+        _ => Ok(Cloned::Parent(unsafe { OwnedFd::from_raw_fd(pidfd) })),
+    }
+}
+
+/// The older call: the same, but the child enters its cgroup by itself, and the pidfd is opened behind it.
+fn clone(start: &Start<'_>) -> io::Result<Cloned> {
+    let flags = libc::CLONE_PARENT_SETTID | libc::SIGCHLD;
+    let address = start.slot.pid_address();
+    // SAFETY: as for clone3. A stack of 0 is the parent's own, copied.
+    let pid =
+        unsafe { libc::syscall(libc::SYS_clone, flags as libc::c_ulong, 0usize, address, 0usize, 0usize) };
+    match pid {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(Cloned::Child { enter: true }),
+        // SAFETY: it has no memory effects; the child cannot have been reaped by anybody else.
+        pid => match unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) } {
+            -1 => Err(io::Error::last_os_error()),
+            // SAFETY: the kernel made this descriptor for us.
+            fd => Ok(Cloned::Parent(unsafe { OwnedFd::from_raw_fd(RawFd::try_from(fd).unwrap_or(-1)) })),
+        },
     }
 }
 
 /// Not in libc for every target.
-const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
 const CLONE_INTO_CGROUP: u64 = 1 << 33;
 
 /// # Safety
-/// To be called in a child of clone3 only, with null-terminated arrays of C strings.
+/// To be called in a child of a clone only, with null-terminated arrays of C strings.
 unsafe fn child(
     start: &Start<'_>,
+    enter: bool,
     candidates: *const *const c_char,
     arguments: *const *const c_char,
     environment: *const *const c_char,
@@ -151,6 +192,14 @@ unsafe fn child(
     unsafe {
         if start.session {
             libc::setsid();
+        }
+        if let Some(cgroup) = start.cgroup.filter(|_| enter) {
+            let processes =
+                libc::openat(cgroup.as_raw_fd(), c"cgroup.procs".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+            libc::write(processes, c"0".as_ptr().cast(), 1);
+        }
+        if let Some((rlim_cur, rlim_max)) = start.open_files {
+            libc::setrlimit(libc::RLIMIT_NOFILE, &libc::rlimit { rlim_cur, rlim_max });
         }
         for &(from, to) in start.descriptors {
             let result = if from == to { libc::fcntl(to, libc::F_SETFD, 0) } else { libc::dup2(from, to) };
@@ -194,9 +243,34 @@ unsafe fn child(
 }
 
 /// # Safety
-/// To be called in a child of clone3 only.
+/// To be called in a child of a clone only.
 unsafe fn fail(slot: &Slot, stage: u32, errno: i32) -> ! {
     slot.set_fault(stage << 24 | u32::try_from(errno).unwrap_or(0) & 0xff_ffff);
     // SAFETY: ends the child without running the parent's exit handlers.
     unsafe { libc::_exit(EXIT_NOT_EXECUTED) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_older_call_starts_a_process_too() {
+        for call in [clone3, clone] {
+            let slot = Slot::default();
+            let start =
+                Start { slot: &slot, descriptors: &[], cgroup: None, session: false, open_files: None };
+            match call(&start).unwrap() {
+                // SAFETY: ends the child at once.
+                Cloned::Child { .. } => unsafe { libc::_exit(7) },
+                Cloned::Parent(_pidfd) => {
+                    let mut status = 0;
+                    let pid = i32::try_from(slot.pid()).unwrap();
+                    // SAFETY: waits for our own child.
+                    assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+                    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 7);
+                }
+            }
+        }
+    }
 }

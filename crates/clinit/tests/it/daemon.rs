@@ -5,7 +5,7 @@ use std::fs;
 use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
@@ -122,8 +122,15 @@ impl Place {
         run(self.command().args(words.split_whitespace()))
     }
 
-    /// Starts `clinit WORDS` with its output in the files `out` and `err`.
-    pub(crate) fn begin(&self, command: &mut Command) -> Child {
+    /// Starts `clinit WORDS` on this place's table and socket; [`finish`](crate::command::finish) ends it.
+    pub(crate) fn begin(&self, words: &str) -> Child {
+        let mut command = self.command();
+        command.args(["-c", "cltab", "-s", "init.s"]).args(words.split_whitespace());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Starts a command with its output in the files `out` and `err`.
+    fn begin_into_files(&self, command: &mut Command) -> Child {
         let open = |name| fs::File::options().append(true).create(true).open(self.path(name)).unwrap();
         command.stdout(open("out")).stderr(open("err")).spawn().unwrap()
     }
@@ -340,7 +347,7 @@ impl Daemon {
     /// A daemon in this place, started by this command.
     #[track_caller]
     pub(crate) fn by(place: Place, command: &mut Command) -> Self {
-        let child = place.begin(command);
+        let child = place.begin_into_files(command);
         let daemon = Self { place, child: RefCell::new(child) };
         daemon.wait_answer();
         daemon

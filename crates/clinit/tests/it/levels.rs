@@ -99,10 +99,10 @@ fn a_test_decides_and_does_not_stop_later_entries() {
     assert_eq!(daemon.lines("log"), ["after"]);
     assert_eq!(daemon.entry("yes")["state"], "passed");
     assert_eq!(daemon.entry("no")["state"], "failed");
+    daemon.settle("web", "empty", "DONE");
     daemon.settle("web", "killed", "FAILED");
     assert_eq!(daemon.lines("log"), ["after", "after"]);
     daemon.settle("web", "mixed", "DONE");
-    daemon.settle("web", "empty", "DONE");
 }
 
 #[test]

@@ -23,3 +23,6 @@ mod process;
 mod wait;
 
 mod levels;
+mod modes;
+mod newest;
+mod throttle;

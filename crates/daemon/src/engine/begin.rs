@@ -121,7 +121,7 @@ impl Engine {
             lowering: Lowering::new(path.as_deref(), &setup.socket, setup.manner),
             notes: Notes::new(setup.manner, label(&setup)),
             keeper_pid: getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs()),
-            clients: Clients::new(geteuid().as_raw(), source::FIRST_CLIENT),
+            clients: Clients::new(geteuid().as_raw()),
             tables: Tables::new(revision, sources, verdict),
             setup,
             node,

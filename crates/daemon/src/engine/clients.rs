@@ -13,8 +13,11 @@ use clinit_control::CallError;
 use clinit_control::frame::{self, Decoder, REQUEST_BYTES_MAX};
 use clinit_engine::time::Instant;
 use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with, sockopt::socket_peercred};
 use serde::Serialize;
+
+use super::begin::source;
 
 /// The most clients at once.
 const CLIENTS_MAX: usize = 128;
@@ -30,6 +33,9 @@ const READ_TIME: Duration = Duration::from_secs(10);
 
 /// How long a client may be connected without asking anything.
 const IDLE_TIME: Duration = Duration::from_secs(60);
+
+/// How long nobody is taken when no descriptor is left.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// How much a client may be owed: all that one status of the largest table can be.
 const OWED_BYTES_MAX: usize = 128 << 20;
@@ -60,6 +66,8 @@ pub(crate) struct Clients {
     own_uid: u32,
     first_data: u64,
     next: u64,
+    /// Until when nobody is taken, because no descriptor is left.
+    deaf_until: Option<Instant>,
     clients: BTreeMap<ClientId, Client>,
 }
 
@@ -71,15 +79,34 @@ pub(crate) struct Message {
 }
 
 impl Clients {
-    /// Events of clients have data from `first_data` on.
-    pub(crate) fn new(own_uid: u32, first_data: u64) -> Self {
-        Self { own_uid, first_data, next: 0, clients: BTreeMap::new() }
+    pub(crate) fn new(own_uid: u32) -> Self {
+        let first_data = source::FIRST_CLIENT;
+        Self { own_uid, first_data, next: 0, deaf_until: None, clients: BTreeMap::new() }
     }
 
     /// Takes everyone who waits at the socket.
     pub(crate) fn accept(&mut self, listener: BorrowedFd<'_>, epoll: BorrowedFd<'_>, now: Instant) {
-        while let Ok(socket) = accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
-            self.admit(socket, epoll, now);
+        loop {
+            match accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+                Ok(socket) => self.admit(socket, epoll, now),
+                Err(Errno::AGAIN) => return,
+                Err(Errno::INTR | Errno::CONNABORTED) => {}
+                Err(_) => {
+                    // No descriptor is left. Those who wait stay in the queue, and would wake us at once.
+                    if !self.evict_idle() {
+                        self.listen(listener, epoll, Some(now + ACCEPT_PAUSE));
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks at the socket, or not before some time has passed.
+    fn listen(&mut self, listener: BorrowedFd<'_>, epoll: BorrowedFd<'_>, not_before: Option<Instant>) {
+        let flags = if not_before.is_none() { EventFlags::IN } else { EventFlags::empty() };
+        if epoll::modify(epoll, listener, EventData::new_u64(source::LISTEN), flags).is_ok() {
+            self.deaf_until = not_before;
         }
     }
 
@@ -245,13 +272,16 @@ impl Clients {
     }
 
     /// Lets those go who kept the daemon waiting too long.
-    pub(crate) fn expire(&mut self, now: Instant) {
+    pub(crate) fn expire(&mut self, listener: BorrowedFd<'_>, epoll: BorrowedFd<'_>, now: Instant) {
+        if self.deaf_until.is_some_and(|at| at <= now) {
+            self.listen(listener, epoll, None);
+        }
         self.clients.retain(|_, client| client.deadline().is_none_or(|at| at > now));
     }
 
     /// When the next of them has kept it waiting too long.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.clients.values().filter_map(Client::deadline).min()
+        self.clients.values().filter_map(Client::deadline).chain(self.deaf_until).min()
     }
 
     /// Whether anything is owed to anybody.

@@ -91,8 +91,8 @@ impl Notes {
             Notice::Started { .. } | Notice::Stopping { .. } => {}
             Notice::Killing { entry } => self.say_of(*entry, "did not stop in time: killing it"),
             Notice::NotSpawned { entry, errno, .. } => {
-                let error = view::errno_text(*errno);
-                self.say_of(*entry, &format!("no process to be had ({error}): trying again in a second"));
+                let lack = view::lack_text(*errno);
+                self.say_of(*entry, &format!("no process to be had: {lack}: trying again in a second"));
             }
             Notice::Ended { entry, exit, next } => self.ended(*entry, *exit, *next, node, now),
         }

@@ -264,7 +264,7 @@ impl Engine {
             self.refuse(unreadable(message, &name));
             self.serve_all(now);
         }
-        self.clients.expire(now);
+        self.clients.expire(self.reviver.listener().as_fd(), self.epoll.as_fd(), now);
     }
 
     /// Remembers, acts, tells.

@@ -60,7 +60,7 @@ fn entry(entry: &Entry, now: Instant) -> EntryStatus {
         restarts: entry.history().restarts,
         last_exit: match state {
             State::Pausing { reason: PauseReason::NoProcess(errno), .. } => {
-                Some(ExitStatus::NotSpawned { error: errno_text(errno) })
+                Some(ExitStatus::NotSpawned { error: lack_text(errno) })
             }
             _ => last.map(|(exit, _)| exit_status(exit, entry)),
         },
@@ -122,6 +122,21 @@ fn fault_text(fault: ExecFault, entry: &Entry) -> String {
             format!("{word}: {errno}: neither a program for this machine nor a script")
         }
         (ExecStage::Exec, _) => format!("{word}: {errno}"),
+    }
+}
+
+/// Why there is no process to be had, and which limit to raise.
+pub(crate) fn lack_text(errno: i32) -> String {
+    use rustix::io::Errno;
+    let text = errno_text(errno);
+    match Errno::from_raw_os_error(errno) {
+        Errno::AGAIN => format!("{text}: raise the limit of processes (ulimit -u, pids.max, kernel.pid_max)"),
+        Errno::MFILE => {
+            format!("{text}: raise the limit of open files (ulimit -Hn) that clinit is started with")
+        }
+        Errno::NFILE => format!("{text}: raise fs.file-max"),
+        Errno::NOSPC => format!("{text}: make room in the folder of the socket"),
+        _ => text,
     }
 }
 
