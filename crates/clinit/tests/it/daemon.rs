@@ -347,10 +347,15 @@ impl Daemon {
     /// A daemon in this place, started by this command.
     #[track_caller]
     pub(crate) fn by(place: Place, command: &mut Command) -> Self {
-        let child = place.begin_into_files(command);
-        let daemon = Self { place, child: RefCell::new(child) };
+        let daemon = Self::begun(place, command);
         daemon.wait_answer();
         daemon
+    }
+
+    /// A daemon in this place, just being started by this command.
+    pub(crate) fn begun(place: Place, command: &mut Command) -> Self {
+        let child = RefCell::new(place.begin_into_files(command));
+        Self { place, child }
     }
 
     /// Waits until the daemon answers.

@@ -22,7 +22,12 @@ mod daemon;
 mod process;
 mod wait;
 
+mod drop_in;
+mod leftovers;
 mod levels;
 mod modes;
 mod newest;
+mod refusing;
+mod rereading;
+mod stopping;
 mod throttle;

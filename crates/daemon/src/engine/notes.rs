@@ -2,7 +2,7 @@
 //!
 //! The pipe never blocks: when the logger does not keep up, lines are dropped and counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use clinit_control::interface::Fault;
@@ -24,11 +24,13 @@ pub(crate) struct Notes {
     lost: u64,
     /// Names of entries, for what is said of them after they are gone.
     names: BTreeMap<EntryId, EntryKey>,
+    /// Entries that wait for the machine to have a process.
+    lacking: BTreeSet<EntryId>,
 }
 
 impl Notes {
     pub(crate) fn new(manner: Manner, label: String) -> Self {
-        Self { manner, label, lost: 0, names: BTreeMap::new() }
+        Self { manner, label, lost: 0, names: BTreeMap::new(), lacking: BTreeSet::new() }
     }
 
     /// Remembers what an entry is called.
@@ -86,13 +88,25 @@ impl Notes {
             Notice::GroupForgotten { group } => {
                 self.say(&format!("{group}: gone: the table has it no longer"));
             }
-            Notice::Started { entry, pid } if all => self.say_of(*entry, &format!("started, pid {pid}")),
-            Notice::Stopping { entry } if all => self.say_of(*entry, "stopping"),
-            Notice::Started { .. } | Notice::Stopping { .. } => {}
+            Notice::Started { entry, pid } => {
+                self.lacking.remove(entry);
+                if all {
+                    self.say_of(*entry, &format!("started, pid {pid}"));
+                }
+            }
+            Notice::Stopping { entry } => {
+                self.lacking.remove(entry);
+                if all {
+                    self.say_of(*entry, "stopping");
+                }
+            }
             Notice::Killing { entry } => self.say_of(*entry, "did not stop in time: killing it"),
             Notice::NotSpawned { entry, errno, .. } => {
-                let lack = view::lack_text(*errno);
-                self.say_of(*entry, &format!("no process to be had: {lack}: trying again in a second"));
+                // Once, not every second.
+                if self.lacking.insert(*entry) {
+                    let lack = view::lack_text(*errno);
+                    self.say_of(*entry, &format!("no process to be had: {lack}; trying again every second"));
+                }
             }
             Notice::Ended { entry, exit, next } => self.ended(*entry, *exit, *next, node, now),
         }
