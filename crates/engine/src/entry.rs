@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Action, EntryId, ExecStage, Exit, Generation, Next, Notice};
+use crate::event::{Action, EntryId, Exit, Generation, Next, Notice};
 use crate::name::EntryKey;
 use crate::spec::{EntrySpec, Mode, ThrottlePolicy};
 use crate::throttle::Throttle;
@@ -99,6 +99,19 @@ pub enum Fate {
     Forget,
 }
 
+/// Whether somebody stopped an entry by hand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hold {
+    /// Nobody did: it runs when its group wants it to.
+    #[default]
+    Free,
+    /// It stays down until its group is told a level again.
+    UntilTold,
+    /// It stays down until somebody starts it again.
+    UntilStarted,
+}
+
 /// What happens to one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EntryEvent {
@@ -121,6 +134,18 @@ pub(crate) enum EntryEvent {
     Missing,
 }
 
+impl EntryEvent {
+    /// Whether nothing can happen to a life after this.
+    pub(crate) fn is_the_last(self) -> bool {
+        match self {
+            Self::SpawnFailed(_) | Self::Emptied => true,
+            Self::Exited { leftovers, .. } => !leftovers,
+            Self::Spawned(_) | Self::Missing => false,
+            Self::Start | Self::Stop | Self::Hurry | Self::Due => false,
+        }
+    }
+}
+
 /// What happened to an entry so far, for people.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
@@ -138,6 +163,7 @@ pub struct Entry {
     pub(crate) spec: EntrySpec,
     pub(crate) fate: Fate,
     pub(crate) wanted: bool,
+    pub(crate) hold: Hold,
     pub(crate) state: State,
     pub(crate) since: Instant,
     pub(crate) generation: Generation,
@@ -166,6 +192,7 @@ impl Entry {
             spec,
             fate: Fate::Keep,
             wanted: false,
+            hold: Hold::Free,
             state: State::Down,
             since: now,
             generation: Generation::default(),
@@ -223,6 +250,12 @@ impl Entry {
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         self.wanted
+    }
+
+    /// Whether somebody stopped it by hand.
+    #[must_use]
+    pub fn hold(&self) -> Hold {
+        self.hold
     }
 
     /// What becomes of it when nothing of it runs.
@@ -326,13 +359,14 @@ impl Entry {
             }
 
             // After a restore: the release may not have been sent.
-            (State::Down | State::Pausing { .. }, E::Emptied | E::Exited { leftovers: false, .. }) => {
-                self.release(cx);
-            }
+            (
+                State::Down | State::Pausing { .. },
+                E::Emptied | E::SpawnFailed(_) | E::Exited { leftovers: false, .. },
+            ) => self.release(cx),
 
             // Asked for what is so, or told again what is known.
             (State::Down, E::Stop | E::Hurry | E::Due | E::Missing) => {}
-            (State::Down, E::Spawned(_) | E::SpawnFailed(_) | E::Exited { leftovers: true, .. }) => {}
+            (State::Down, E::Spawned(_) | E::Exited { leftovers: true, .. }) => {}
             (
                 State::Starting
                 | State::Running
@@ -349,10 +383,7 @@ impl Entry {
                 State::Clearing { .. },
                 E::Spawned(_) | E::SpawnFailed(_) | E::Exited { leftovers: true, .. },
             ) => {}
-            (
-                State::Pausing { .. },
-                E::Spawned(_) | E::SpawnFailed(_) | E::Exited { leftovers: true, .. } | E::Missing,
-            ) => {}
+            (State::Pausing { .. }, E::Spawned(_) | E::Exited { leftovers: true, .. } | E::Missing) => {}
             (State::Stopping { .. } | State::Killing { .. }, E::Stop) => {}
             (
                 State::Done { .. },
@@ -503,46 +534,29 @@ impl Entry {
         }
     }
 
-    /// Why it is in its state, as a sentence for people; empty when the state says it all.
+    /// Why it is in its state, as a sentence for people; empty when the state and how it ended say it all.
     #[must_use]
     pub fn why(&self) -> String {
-        let last = || self.history.last_exit.map(|(exit, _)| exit);
-        match self.state {
+        let words = match self.state {
             State::Pausing { reason: PauseReason::TooOften, .. } => {
                 let ThrottlePolicy { starts, interval, .. } = self.spec.policy.throttle;
-                let words = format!("started {starts} times within {interval:?}");
-                match last() {
-                    Some(Exit::NotExecuted(fault)) => format!("{words}: {}", fault_words(fault.stage)),
-                    Some(_) | None => words,
-                }
+                return format!("started {starts} times within {interval:?}");
             }
-            State::Pausing { reason: PauseReason::NoProcess(_), .. } => {
-                "the machine had no process to give".to_owned()
-            }
-            State::Clearing { .. } => {
-                "its main process ended; the rest of it was killed and is awaited".to_owned()
-            }
-            State::Killing { .. } => "it did not stop in time and was killed".to_owned(),
-            State::Done { leftovers: true, .. } => "it ended and left processes behind".to_owned(),
-            State::Down if self.spec.mode == Mode::Off => "its mode is off".to_owned(),
+            State::Pausing { reason: PauseReason::NoProcess(_), .. } => "the machine had no process to give",
+            State::Clearing { .. } => "its main process ended; the rest of it was killed and is awaited",
+            State::Killing { .. } => "it did not stop in time and was killed",
+            State::Done { leftovers: true, .. } => "it ended and left processes behind",
+            State::Down if self.spec.mode == Mode::Off => "its mode is off",
+            State::Down if self.hold != Hold::Free => "stopped by hand",
             State::Stopping { .. } => match self.fate {
-                Fate::Keep if !self.wanted => "its group leaves the level".to_owned(),
-                Fate::Keep => "it is stopped before it starts again".to_owned(),
-                Fate::Replace(_) => "the table changed it".to_owned(),
-                Fate::Forget => "the table has it no longer".to_owned(),
+                Fate::Keep if self.hold != Hold::Free => "stopped by hand",
+                Fate::Keep if !self.wanted => "its group leaves the level",
+                Fate::Keep => "it is stopped before it starts again",
+                Fate::Replace(_) => "the table changed it",
+                Fate::Forget => "the table has it no longer",
             },
-            State::Down | State::Starting | State::Running | State::Done { .. } => match last() {
-                Some(Exit::NotExecuted(fault)) => fault_words(fault.stage).to_owned(),
-                Some(_) | None => String::new(),
-            },
-        }
-    }
-}
-
-fn fault_words(stage: ExecStage) -> &'static str {
-    match stage {
-        ExecStage::Output => "its output could not be set up",
-        ExecStage::Exec => "its command could not be executed",
-        ExecStage::Interpreter => "the interpreter in the first line of its command could not be executed",
+            State::Down | State::Starting | State::Running | State::Done { .. } => "",
+        };
+        words.to_owned()
     }
 }

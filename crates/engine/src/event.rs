@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::entry::Hold;
 use crate::group::Phase;
 use crate::name::{GroupName, Level};
 use crate::spec::{KillScope, Table};
@@ -77,6 +78,13 @@ pub enum Event {
         /// The level.
         level: Level,
     },
+    /// Somebody asked something of single entries.
+    Ordered {
+        /// Which.
+        entries: Vec<EntryId>,
+        /// What.
+        order: Order,
+    },
     /// Everything is to end.
     ShutdownRequested,
     /// Everything is to end without further grace.
@@ -123,6 +131,24 @@ pub enum Event {
     TimePassed,
 }
 
+/// What people ask of single entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Start what does not run and belongs to its group's level, whatever kept it down.
+    Start,
+    /// Stop, and stay down as `hold` says.
+    Stop {
+        /// For how long; [`Hold::Free`] makes no sense and is taken as [`Hold::UntilTold`].
+        hold: Hold,
+    },
+    /// Stop what runs, then start.
+    Restart,
+    /// Forget that it was stopped by hand or started too often; start it if its group wants it.
+    Reset,
+    /// Send a signal to the main process.
+    Signal(u8),
+}
+
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -145,6 +171,15 @@ pub enum Action {
         signal: u8,
         /// Whom it reaches.
         scope: KillScope,
+    },
+    /// Send a signal to the main process, and nothing else.
+    Signal {
+        /// Whose.
+        entry: EntryId,
+        /// Which life.
+        generation: Generation,
+        /// The signal's number.
+        signal: u8,
     },
     /// Kill it.
     Kill {

@@ -5,9 +5,9 @@
 //!  Configured ─────────┐
 //!                      v                 nothing leaves
 //!   Done ──────> Stopping / Dumping ───────────────────> Starting ──> Checking ──> Done
-//!   Passed  (something has to leave first:                  │  ^         │         Passed
-//!   Failed   Stopping for the level's sake,                 └──┘         │         Failed
-//!            Dumping only for the table's)            each in file       └ all confirmed
+//!   Passed  (something has to leave first:                  │  ^   all confirmed     Passed
+//!   Failed   Stopping for the level's sake,                 └──┘                     Failed
+//!            Dumping only for the table's)            each in file
 //!                      ^                              order
 //!                      └──── a newer Told, from any state ────
 //!
@@ -35,9 +35,9 @@ pub enum Phase {
     Stopping,
     /// Entries that the table changed or dropped are being stopped.
     Dumping,
-    /// Its entries are being started in order.
+    /// Its entries are being started in order; the keeper has not confirmed them all.
     Starting,
-    /// All were handed over; not all are confirmed.
+    /// All were started, and their results are being looked at: passed through at once.
     Checking,
     /// It has its level.
     Done,

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::entry::{History, State};
+use crate::entry::{History, Hold, State};
 use crate::event::{EntryId, Generation};
 use crate::group::Phase;
 use crate::name::{EntryKey, GroupName, Level};
@@ -40,6 +40,9 @@ pub struct EntryRecord {
     pub key: EntryKey,
     /// What becomes of it when nothing of it runs.
     pub fate: FateRecord,
+    /// Whether somebody stopped it by hand.
+    #[serde(default)]
+    pub hold: Hold,
     /// What was last seen.
     pub state: State,
     /// Since when.

@@ -110,6 +110,9 @@ impl Keeper {
                     }
                 });
             }
+            Some(Order::Signal { slot, generation, signal }) => {
+                self.with_life(slot, generation, |slot, child| scope::signal(slot, child, signal.into()));
+            }
             Some(Order::Kill { slot, generation, scope }) => {
                 self.with_life(slot, generation, |slot, child| scope::kill(slot, child, scope));
             }

@@ -60,6 +60,15 @@ pub enum Order<'a> {
         /// To whom.
         scope: Scope,
     },
+    /// Send a signal to the main process.
+    Signal {
+        /// Whose.
+        slot: u32,
+        /// Which life.
+        generation: u64,
+        /// Which signal.
+        signal: u8,
+    },
     /// Send KILL.
     Kill {
         /// Whose.
@@ -204,6 +213,7 @@ const STOP: u8 = 2;
 const KILL: u8 = 3;
 const RELEASE: u8 = 4;
 const LEAVE: u8 = 5;
+const SIGNAL: u8 = 6;
 
 const KILL_REST: u8 = 1;
 const CGROUP: u8 = 2;
@@ -282,6 +292,9 @@ impl<'a> Order<'a> {
             Self::Kill { slot, generation, scope } => {
                 head(KILL, [0, scope.to_byte(), 0], *slot, *generation).to_vec()
             }
+            Self::Signal { slot, generation, signal } => {
+                head(SIGNAL, [0, 0, *signal], *slot, *generation).to_vec()
+            }
             Self::Release { slot, generation } => head(RELEASE, [0; 3], *slot, *generation).to_vec(),
             Self::Leave { status } => head(LEAVE, [0, 0, *status], 0, 0).to_vec(),
         }
@@ -319,6 +332,7 @@ impl<'a> Order<'a> {
             }
             STOP => Self::Stop { slot, generation, signal: last, scope },
             KILL => Self::Kill { slot, generation, scope },
+            SIGNAL => Self::Signal { slot, generation, signal: last },
             RELEASE => Self::Release { slot, generation },
             LEAVE => Self::Leave { status: last },
             _ => return None,
@@ -401,6 +415,7 @@ mod tests {
             }),
             Order::Stop { slot: 1, generation: 2, signal: 15, scope: Scope::Main },
             Order::Kill { slot: 1, generation: 2, scope: Scope::Group },
+            Order::Signal { slot: 5, generation: 6, signal: 10 },
             Order::Release { slot: u32::MAX, generation: 0 },
             Order::Leave { status: 3 },
         ]

@@ -21,6 +21,11 @@ pub(crate) fn stop(slot: &Slot, child: &Child, scope: Scope, signal: i32) {
     send(slot, child, scope, SIGCONT);
 }
 
+/// Sends a signal to the main process, and nothing else.
+pub(crate) fn signal(slot: &Slot, child: &Child, signal: i32) {
+    send_to_main(slot, child, signal);
+}
+
 /// Sends KILL.
 pub(crate) fn kill(slot: &Slot, child: &Child, scope: Scope) {
     slot.set_flags(slot.flags() | flag::KILLED);

@@ -36,6 +36,15 @@ pub(crate) struct Order {
     pub(crate) content: Option<Content>,
 }
 
+/// What became of a main process.
+#[derive(Debug)]
+enum Main {
+    Lives(Process),
+    Ended(Exit),
+    /// There was no process to be had; the error's number.
+    NeverWas(i32),
+}
+
 /// One life as the keeper holds it.
 #[derive(Debug)]
 pub(crate) struct Slot {
@@ -43,12 +52,12 @@ pub(crate) struct Slot {
     pub(crate) content: Content,
     pid: u32,
     kill_rest: bool,
-    main: Result<Process, Exit>,
+    main: Main,
     rest: Vec<Process>,
     /// It was asked to stop.
-    asked: bool,
-    /// A signal was sent to it, so that its end is not its own.
-    meddled: bool,
+    pub(crate) asked: bool,
+    /// It was killed.
+    pub(crate) killed: bool,
     /// The engine was told of leftovers, and waits to hear that they are gone.
     owes_emptied: bool,
 }
@@ -79,20 +88,37 @@ pub(crate) struct Surroundings<'a> {
 }
 
 impl Slot {
-    fn new(generation: Generation, content: Content, pid: u32, kill_rest: bool) -> Self {
-        let (main, rest) = (Err(Exit::Unknown), Vec::new());
-        let (asked, meddled, owes_emptied) = (false, false, false);
-        Self { generation, content, pid, kill_rest, main, rest, asked, meddled, owes_emptied }
+    fn new(generation: Generation, content: Content, pid: u32, kill_rest: bool, birth: Birth) -> Self {
+        let (main, rest) = match birth {
+            Birth::NoProcess { errno } => (Main::NeverWas(errno), Vec::new()),
+            Birth::Runs { main, rest, .. } => (Main::Lives(main), rest),
+        };
+        let (asked, killed, owes_emptied) = (false, false, false);
+        Self { generation, content, pid, kill_rest, main, rest, asked, killed, owes_emptied }
     }
 
     /// Whether a process of its scope lives.
     pub(crate) fn is_alive(&self) -> bool {
-        self.main.is_ok() || !self.rest.is_empty()
+        self.has_main() || !self.rest.is_empty()
     }
 
     /// Whether its main process lives.
     pub(crate) fn has_main(&self) -> bool {
-        self.main.is_ok()
+        self.main().is_some()
+    }
+
+    fn main(&self) -> Option<&Process> {
+        match &self.main {
+            Main::Lives(process) => Some(process),
+            Main::Ended(_) | Main::NeverWas(_) => None,
+        }
+    }
+
+    fn main_mut(main: &mut Main) -> Option<&mut Process> {
+        match main {
+            Main::Lives(process) => Some(process),
+            Main::Ended(_) | Main::NeverWas(_) => None,
+        }
     }
 
     /// Whether one of its processes will live until somebody interferes.
@@ -101,21 +127,16 @@ impl Slot {
     }
 
     fn processes(&self) -> impl Iterator<Item = &Process> {
-        self.main.iter().chain(&self.rest)
-    }
-
-    fn processes_mut(&mut self) -> impl Iterator<Item = &mut Process> {
-        self.main.iter_mut().chain(&mut self.rest)
+        self.main().into_iter().chain(&self.rest)
     }
 
     fn aim(&mut self, scope: KillScope) {
         self.content.scope = scope;
-        self.meddled = true;
         self.let_go_of_strays();
     }
 
     fn let_go_of_strays(&mut self) {
-        if self.content.scope == KillScope::Main && self.main.is_err() {
+        if self.content.scope == KillScope::Main && !self.has_main() {
             self.rest.clear();
         }
     }
@@ -124,14 +145,14 @@ impl Slot {
     fn targets(&mut self) -> impl Iterator<Item = &mut Process> {
         let main_only = self.content.scope == KillScope::Main;
         let rest = if main_only { &mut [][..] } else { &mut self.rest[..] };
-        self.main.iter_mut().chain(rest)
+        Self::main_mut(&mut self.main).into_iter().chain(rest)
     }
 
     fn end_main(&mut self, exit: Exit, now: Instant) {
-        self.main = Err(exit);
+        self.main = Main::Ended(exit);
         self.let_go_of_strays();
-        if self.kill_rest && !self.meddled {
-            self.processes_mut().for_each(|process| process.kill(now));
+        if self.kill_rest && !self.asked && !self.killed {
+            self.rest.iter_mut().for_each(|process| process.kill(now));
             self.rest.retain(|process| process.end().is_none_or(|(at, _)| at > now));
         }
     }
@@ -179,6 +200,7 @@ impl Keeper {
             }
             Action::Kill { entry, generation, scope } => {
                 let Some(slot) = self.life(entry, generation) else { return Ok(()) };
+                slot.killed = true;
                 slot.aim(scope);
                 slot.targets().for_each(|process| process.kill(around.now));
                 slot.tell_if_emptied(entry, around.tell);
@@ -192,7 +214,14 @@ impl Keeper {
                 self.slots.remove(&entry);
                 Ok(())
             }
-            Action::Notice(_) | Action::Leave => Err("a word for people went to the keeper".to_owned()),
+            Action::Signal { entry, generation, signal } => {
+                let main = self.life(entry, generation).and_then(|slot| Slot::main_mut(&mut slot.main));
+                if let Some(main) = main.filter(|_| around.rng.chance(50)) {
+                    main.ask_to_stop(signal, around.now);
+                }
+                Ok(())
+            }
+            Action::Notice(_) | Action::Leave => Ok(()),
         }
     }
 
@@ -228,18 +257,12 @@ impl Keeper {
         let birth = if starved { no_process() } else { birth(rng, &content.program, content.mode, now) };
         self.last_pid += 1;
         let pid = self.last_pid;
-        let mut slot = Slot::new(generation, content, pid, kill_rest);
         match birth {
-            Birth::NoProcess { errno } => {
-                tell.push_back(Event::SpawnFailed { entry, generation, errno });
-                return;
-            }
-            Birth::Runs { announced, main, rest } => {
-                (slot.main, slot.rest) = (Ok(main), rest);
-                tell.extend(announced.then_some(Event::Spawned { entry, generation, pid }));
-            }
+            Birth::NoProcess { errno } => tell.push_back(Event::SpawnFailed { entry, generation, errno }),
+            Birth::Runs { announced: true, .. } => tell.push_back(Event::Spawned { entry, generation, pid }),
+            Birth::Runs { announced: false, .. } => {}
         }
-        self.slots.insert(entry, slot);
+        self.slots.insert(entry, Slot::new(generation, content, pid, kill_rest, birth));
     }
 
     /// The processes whose time has come.
@@ -247,7 +270,7 @@ impl Keeper {
         let is_due = |process: &Process| process.end().is_some_and(|(at, _)| at <= now);
         let mut due = Vec::new();
         for (&id, slot) in &self.slots {
-            due.extend(slot.main.as_ref().is_ok_and(is_due).then_some((id, Member::Main)));
+            due.extend(slot.main().is_some_and(is_due).then_some((id, Member::Main)));
             let rest = slot.rest.iter().enumerate().filter(|(_, process)| is_due(process));
             due.extend(rest.map(|(place, _)| (id, Member::Rest(place))));
         }
@@ -265,8 +288,8 @@ impl Keeper {
         let Some(slot) = self.slots.get_mut(&entry) else { return };
         match member {
             Member::Main => {
-                let exit = slot.main.as_ref().ok().and_then(Process::end).map(|(_, exit)| exit);
-                let exit = exit.unwrap_or(Exit::Unknown);
+                let end = slot.main().and_then(Process::end);
+                let exit = end.map_or(Exit::Unknown, |(_, exit)| exit);
                 slot.end_main(exit, now);
                 tell.push_back(slot.tell_exited(entry, exit));
             }
@@ -281,8 +304,9 @@ impl Keeper {
     pub(crate) fn take_inventory(&mut self, tell: &mut VecDeque<Event>) {
         for (&entry, slot) in &mut self.slots {
             tell.push_back(match slot.main {
-                Ok(_) => Event::Spawned { entry, generation: slot.generation, pid: slot.pid },
-                Err(exit) => slot.tell_exited(entry, exit),
+                Main::Lives(_) => Event::Spawned { entry, generation: slot.generation, pid: slot.pid },
+                Main::Ended(exit) => slot.tell_exited(entry, exit),
+                Main::NeverWas(errno) => Event::SpawnFailed { entry, generation: slot.generation, errno },
             });
         }
         tell.push_back(Event::InventoryTaken);

@@ -29,6 +29,7 @@ mod operator;
 mod process;
 mod promises;
 mod rest;
+mod restart;
 mod rng;
 mod run;
 mod sights;

@@ -25,12 +25,12 @@ pub(crate) struct Breach {
     pub(crate) how: String,
 }
 
-/// Where in a step the engine's process dies.
+/// Where in a turn the engine's process dies.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Crash {
-    /// The step's records are not written, so nothing of it happened.
+    /// The turn's records are not written, so nothing of it happened.
     BeforeRecords,
-    /// The records are written, and so many of the orders are sent.
+    /// The records are written, and at most so many of the orders are sent.
     AfterOrders(usize),
 }
 
@@ -52,10 +52,12 @@ pub(crate) struct Machine {
     /// The engine said that it leaves.
     pub(crate) has_left: bool,
     /// A new engine has not yet heard all that the keeper holds.
-    inventory_pending: bool,
-    /// The table of the last step whose records were written.
-    table: Table,
-    log: Vec<Record>,
+    pub(crate) inventory_pending: bool,
+    /// Where in `to_keeper` the orders of this turn begin, which are not sent before its end.
+    unsent_from: usize,
+    /// The table that held when records were last written.
+    pub(crate) table: Table,
+    pub(crate) log: Vec<Record>,
 }
 
 impl Machine {
@@ -74,52 +76,61 @@ impl Machine {
             starved: false,
             has_left: false,
             inventory_pending: false,
+            unsent_from: 0,
             table: Table::default(),
             log: Vec::new(),
         }
     }
 
-    /// The engine takes an event, after what was due.
-    pub(crate) fn feed(&mut self, event: &Event, crash: Option<Crash>) -> Result<(), Breach> {
-        if self.node.next_deadline().is_some_and(|at| at <= self.now) {
-            self.step(&Event::TimePassed, None)?;
+    /// The engine's turn: it takes some events, each after what was due, then writes its records, then sends
+    /// its orders. It may die on the way.
+    pub(crate) fn feed(&mut self, events: &[Event], crash: Option<Crash>) -> Result<(), Breach> {
+        let model = crash.map(|_| self.model.clone());
+        self.unsent_from = self.to_keeper.len();
+        let mut table = None;
+        for event in events {
+            if self.node.next_deadline().is_some_and(|at| at <= self.now) {
+                self.step(&Event::TimePassed)?;
+            }
+            if let Event::TableAccepted(accepted) = event
+                && !self.node.is_halting()
+            {
+                table = Some(accepted);
+            }
+            self.step(event)?;
         }
-        if self.has_left { Ok(()) } else { self.step(event, crash) }
+        if let (Some(Crash::BeforeRecords), Some(model)) = (crash, model) {
+            self.model = model;
+            self.to_keeper.truncate(self.unsent_from);
+            return self.restart_engine("before its records");
+        }
+        self.node.take_records(&mut self.log);
+        self.table = table.unwrap_or(&self.table).clone();
+        if let Some(Crash::AfterOrders(sent)) = crash {
+            self.to_keeper.truncate(self.unsent_from + sent);
+        }
+        self.has_left |= self.to_keeper.iter().any(|order| order.action == Action::Leave);
+        match crash {
+            Some(_) if !self.has_left => {
+                self.check_records()?;
+                self.restart_engine("with orders on the way")
+            }
+            Some(_) | None => self.check_quiet(),
+        }
     }
 
-    fn step(&mut self, event: &Event, crash: Option<Crash>) -> Result<(), Breach> {
+    fn step(&mut self, event: &Event) -> Result<(), Breach> {
         let before = self.entries_now();
-        let was_halting = self.node.is_halting();
         self.trace.note(self.now, || event_words(event, &self.node));
         let mut actions = Vec::new();
         self.node.step(self.now, event.clone(), &mut actions);
         for action in &actions {
             self.trace.note(self.now, || format!("    {}", action_words(action, &self.node)));
         }
-        if matches!(crash, Some(Crash::BeforeRecords)) {
-            return self.restart_engine("before its records");
-        }
-        self.node.take_records(&mut self.log);
-        match event {
-            Event::TableAccepted(table) if !was_halting => self.table = table.clone(),
-            Event::InventoryTaken => self.inventory_pending = false,
-            Event::TableAccepted(_) | Event::Told { .. } | Event::TimePassed => {}
-            Event::ShutdownRequested | Event::HurryRequested => {}
-            Event::Spawned { .. } | Event::SpawnFailed { .. } => {}
-            Event::Exited { .. } | Event::Emptied { .. } => {}
-        }
+        self.inventory_pending &= !matches!(event, Event::InventoryTaken);
         self.judge(event, &before, &actions)?;
-        match crash {
-            Some(Crash::AfterOrders(sent)) if sent < actions.len() => {
-                self.send(actions.into_iter().take(sent));
-                self.check_records()?;
-                self.restart_engine("before all its orders")
-            }
-            Some(Crash::AfterOrders(_) | Crash::BeforeRecords) | None => {
-                self.send(actions.into_iter());
-                self.check_quiet()
-            }
-        }
+        self.order(actions);
+        Ok(())
     }
 
     fn entries_now(&self) -> BTreeMap<EntryId, Before> {
@@ -136,7 +147,7 @@ impl Machine {
         before: &BTreeMap<EntryId, Before>,
         actions: &[Action],
     ) -> Result<(), Breach> {
-        self.model.take(event);
+        self.model.take(event, before);
         let step = Step { now: self.now, event, before, actions, node: &self.node };
         let (model, keeper, in_flight) = (&self.model, &self.keeper, &self.to_keeper);
         let moment = Moment { step: &step, model, keeper, in_flight };
@@ -148,24 +159,20 @@ impl Machine {
         Ok(())
     }
 
-    fn send(&mut self, actions: impl Iterator<Item = Action>) {
+    fn order(&mut self, actions: Vec<Action>) {
         for action in actions {
-            match action {
-                Action::Spawn { entry, .. } => {
-                    let content = self.node.entry(entry).map(|entry| Content {
-                        key: entry.key().clone(),
-                        mode: entry.spec().mode,
-                        program: Arc::clone(&entry.spec().program),
-                        scope: entry.spec().policy.stop.scope,
-                    });
-                    self.to_keeper.push_back(Order { action, content });
-                }
-                Action::Stop { .. } | Action::Kill { .. } | Action::Release { .. } => {
-                    self.to_keeper.push_back(Order { action, content: None });
-                }
-                Action::Notice(_) => {}
-                Action::Leave => self.has_left = true,
-            }
+            let content = match action {
+                Action::Spawn { entry, .. } => self.node.entry(entry).map(|entry| Content {
+                    key: entry.key().clone(),
+                    mode: entry.spec().mode,
+                    program: Arc::clone(&entry.spec().program),
+                    scope: entry.spec().policy.stop.scope,
+                }),
+                Action::Stop { .. } | Action::Kill { .. } | Action::Signal { .. } => None,
+                Action::Release { .. } | Action::Leave => None,
+                Action::Notice(_) => continue,
+            };
+            self.to_keeper.push_back(Order { action, content });
         }
     }
 
@@ -183,12 +190,10 @@ impl Machine {
         self.check_quiet()
     }
 
-    /// The engine hears the oldest event.
-    pub(crate) fn deliver_event(&mut self, crash: Option<Crash>) -> Result<(), Breach> {
-        match self.to_engine.pop_front() {
-            Some(event) => self.feed(&event, crash),
-            None => Ok(()),
-        }
+    /// The engine hears the oldest events in one turn.
+    pub(crate) fn deliver_events(&mut self, most: usize, crash: Option<Crash>) -> Result<(), Breach> {
+        let events: Vec<Event> = self.to_engine.drain(..most.min(self.to_engine.len())).collect();
+        self.feed(&events, crash)
     }
 
     /// One of the processes whose time has come ends.
@@ -197,63 +202,6 @@ impl Machine {
         if let Some(&(id, member)) = self.rng.pick(&due) {
             self.trace.note(self.now, || format!("{member:?} of {id} ends"));
             self.keeper.reap(id, member, self.now, &mut self.to_engine);
-        }
-    }
-
-    /// The engine's process dies, and another goes on from what is on disk. Of the orders that it sent, the
-    /// keeper gets the first few, before it takes the inventory. What it told meanwhile may be lost.
-    pub(crate) fn restart_engine(&mut self, when: &'static str) -> Result<(), Breach> {
-        self.trace.note(self.now, || format!("the engine dies {when}"));
-        self.sights.note("engine died");
-        self.inventory_pending = true;
-        let kept = self.rng.below(self.to_keeper.len() + 1);
-        self.to_keeper.truncate(kept);
-        while !self.to_keeper.is_empty() {
-            self.deliver_order()?;
-        }
-        if self.rng.chance(40) {
-            self.now = self.now + self.rng.millis(0, 4_000);
-            while self.rng.chance(80) && !self.keeper.due(self.now).is_empty() {
-                self.reap();
-            }
-        }
-        // An inventory is for the engine that asked for it.
-        let all_is_lost = self.rng.chance(70);
-        self.to_engine.retain(|event| !all_is_lost && !matches!(event, Event::InventoryTaken));
-        self.node = Node::restore(self.table.clone(), self.log.iter().cloned(), self.now);
-        self.keeper.take_inventory(&mut self.to_engine);
-        Ok(())
-    }
-
-    /// The log says what the engine knows, and so does a snapshot in its place.
-    pub(crate) fn check_records(&mut self) -> Result<(), Breach> {
-        let breach = |how: String| Breach { promise: "the records say all", how };
-        let snapshot = self.node.all_records();
-        let restore = |log: &[Record]| Node::restore(self.table.clone(), log.iter().cloned(), self.now);
-        let (from_log, from_snapshot) = (restore(&self.log), restore(&snapshot));
-        if from_log.all_records() != snapshot {
-            return Err(breach(format!("{:#?}\nis not\n{snapshot:#?}", from_log.all_records())));
-        }
-        if format!("{from_log:?}") != format!("{from_snapshot:?}") {
-            return Err(breach(format!("{from_log:#?}\nis not\n{from_snapshot:#?}")));
-        }
-        if self.rng.chance(50) {
-            self.log = snapshot;
-        }
-        Ok(())
-    }
-
-    /// When nobody has anything to say, the keeper holds nothing that has ended.
-    fn check_quiet(&self) -> Result<(), Breach> {
-        if self.inventory_pending || !self.to_keeper.is_empty() || !self.to_engine.is_empty() {
-            return Ok(());
-        }
-        match self.keeper.slots().find(|(_, slot)| !slot.is_alive()) {
-            Some((_, slot)) => {
-                let how = format!("{} {:?}", slot.content.key, slot.generation);
-                Err(Breach { promise: "what has ended is released", how })
-            }
-            None => Ok(()),
         }
     }
 }

@@ -1,20 +1,20 @@
 //! What the machine was asked for, and what it did about it so far: the yardstick of the promises.
 //!
-//! It knows of an engine's step only once the step's records are written: what was lost in a crash before
-//! that did not happen.
+//! Where a turn of the engine is lost in a crash, because its records were not written, the model goes back
+//! to what it was before.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clinit_engine::entry::{PauseReason, State};
-use clinit_engine::event::{Action, EntryId, Event, Exit, Generation, Notice};
+use clinit_engine::entry::{Hold, PauseReason, State};
+use clinit_engine::event::{Action, EntryId, Event, Exit, Generation, Notice, Order};
 use clinit_engine::group::Phase;
 use clinit_engine::name::{EntryKey, GroupName, Level};
 use clinit_engine::spec::{EntrySpec, Mode, Program, Table};
 use clinit_engine::time::Instant;
 
-use crate::moment::Step;
+use crate::moment::{Before, Step};
 
 /// What an entry runs: a change of it is a restart.
 pub(crate) type Content = (Mode, Arc<Program>);
@@ -25,6 +25,8 @@ pub(crate) struct Life {
     pub(crate) key: EntryKey,
     pub(crate) generation: Generation,
     pub(crate) content: Content,
+    /// There was no process to be had for it.
+    pub(crate) failed: bool,
     /// When it was asked to stop, and how long it may take.
     pub(crate) asked: Option<(Instant, Option<Duration>)>,
     /// When it was last killed.
@@ -39,11 +41,13 @@ pub(crate) struct Standing {
 }
 
 /// What is asked for, and what was done.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Model {
     pub(crate) table: Table,
     /// What each group was told last.
     pub(crate) targets: BTreeMap<GroupName, Level>,
+    /// Who was stopped by hand.
+    holds: BTreeMap<EntryKey, Hold>,
     pub(crate) halting: bool,
     pub(crate) hurried: bool,
     /// Whom the table and the levels want, and with which content.
@@ -66,19 +70,25 @@ impl Default for Standing {
 
 impl Model {
     /// An event as the operator or the keeper means it.
-    pub(crate) fn take(&mut self, event: &Event) {
+    pub(crate) fn take(&mut self, event: &Event, before: &BTreeMap<EntryId, Before>) {
         match event {
             Event::TableAccepted(table) if !self.halting => self.read(table),
             Event::Told { group, level } if !self.halting => {
                 if self.table.groups.iter().any(|spec| &spec.name == group) {
                     self.targets.insert(group.clone(), level.clone());
+                    self.holds.retain(|key, hold| &key.group != group || *hold == Hold::UntilStarted);
                 }
+            }
+            Event::Ordered { entries, order } if !self.halting => {
+                entries.iter().filter_map(|id| before.get(id)).for_each(|entry| self.obey(entry, *order));
             }
             Event::ShutdownRequested => self.halting = true,
             Event::HurryRequested => self.hurried |= self.halting,
             Event::SpawnFailed { entry, generation, .. } => {
-                if let Some(life) = self.life(*entry, *generation) {
-                    self.starts.get_mut(&life.key.clone()).and_then(Vec::pop);
+                if let Some(life) = self.life_mut(*entry, *generation).filter(|life| !life.failed) {
+                    life.failed = true;
+                    let key = life.key.clone();
+                    self.starts.get_mut(&key).and_then(Vec::pop);
                 }
                 return;
             }
@@ -88,11 +98,33 @@ impl Model {
                 }
                 return;
             }
-            Event::TableAccepted(_) | Event::Told { .. } => return,
+            Event::TableAccepted(_) | Event::Told { .. } | Event::Ordered { .. } => return,
             Event::Spawned { .. } | Event::Emptied { .. } => return,
             Event::InventoryTaken | Event::TimePassed => return,
         }
         self.want();
+    }
+
+    fn obey(&mut self, entry: &Before, order: Order) {
+        let key = &entry.key;
+        if self.spec(key).is_none() {
+            return;
+        }
+        let starts_anew = match order {
+            Order::Signal(_) => return,
+            Order::Stop { hold } => {
+                self.holds.insert(key.clone(), hold);
+                return;
+            }
+            Order::Start => matches!(entry.state, State::Pausing { .. } | State::Done { .. }),
+            Order::Reset => matches!(entry.state, State::Pausing { .. }),
+            Order::Restart => true,
+        };
+        self.holds.remove(key);
+        self.starts.remove(key);
+        if starts_anew {
+            self.started.remove(key);
+        }
     }
 
     fn read(&mut self, table: &Table) {
@@ -104,6 +136,8 @@ impl Model {
         }
         self.targets = targets;
         self.table = table.clone();
+        let holds = std::mem::take(&mut self.holds);
+        self.holds = holds.into_iter().filter(|(key, _)| self.spec(key).is_some()).collect();
     }
 
     fn want(&mut self) {
@@ -113,7 +147,9 @@ impl Model {
             for spec in &group.entries {
                 if spec.mode != Mode::Off && spec.levels.contains(target) {
                     let key = EntryKey { group: group.name.clone(), tag: spec.tag.clone() };
-                    self.wanted.insert(key, (spec.mode, Arc::clone(&spec.program)));
+                    if !self.holds.contains_key(&key) {
+                        self.wanted.insert(key, (spec.mode, Arc::clone(&spec.program)));
+                    }
                 }
             }
         }
@@ -144,7 +180,7 @@ impl Model {
                     self.standings.insert(group.clone(), standing);
                 }
                 Action::Notice(Notice::GroupForgotten { group }) => drop(self.standings.remove(group)),
-                Action::Notice(_) | Action::Release { .. } | Action::Leave => {}
+                Action::Signal { .. } | Action::Release { .. } | Action::Notice(_) | Action::Leave => {}
             }
         }
         for (id, entry) in step.node.entries() {
@@ -173,7 +209,7 @@ impl Model {
             starts.drain(..too_many);
         }
         self.newest = self.newest.max(generation);
-        self.lives.insert(id, Life { key, generation, content, asked: None, killed: None });
+        self.lives.insert(id, Life { key, generation, content, failed: false, asked: None, killed: None });
     }
 
     pub(crate) fn life(&self, id: EntryId, generation: Generation) -> Option<&Life> {

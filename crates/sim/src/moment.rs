@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use clinit_engine::Node;
 use clinit_engine::entry::State;
-use clinit_engine::event::{Action, EntryId, Event, Generation};
+use clinit_engine::event::{Action, EntryId, Event, Generation, Order};
 use clinit_engine::name::{EntryKey, GroupName};
 use clinit_engine::time::Instant;
 
-use crate::keeper::{Keeper, Order};
+use crate::keeper::{self, Keeper};
 use crate::model::{Content, Model};
 
 /// An entry before the step.
@@ -37,7 +37,7 @@ pub(crate) struct Moment<'a> {
     pub(crate) model: &'a Model,
     pub(crate) keeper: &'a Keeper,
     /// Orders of earlier steps that the keeper has not seen.
-    pub(crate) in_flight: &'a VecDeque<Order>,
+    pub(crate) in_flight: &'a VecDeque<keeper::Order>,
 }
 
 impl Step<'_> {
@@ -54,8 +54,8 @@ impl Step<'_> {
             Action::Spawn { entry, generation, .. } => {
                 Some((*entry, *generation, self.node.entry(*entry)?.key()))
             }
-            Action::Stop { .. } | Action::Kill { .. } | Action::Release { .. } => None,
-            Action::Notice(_) | Action::Leave => None,
+            Action::Stop { .. } | Action::Kill { .. } | Action::Signal { .. } => None,
+            Action::Release { .. } | Action::Notice(_) | Action::Leave => None,
         })
     }
 
@@ -65,6 +65,14 @@ impl Step<'_> {
 
     pub(crate) fn state_before(&self, id: EntryId) -> State {
         self.before.get(&id).map_or(State::Down, |before| before.state)
+    }
+
+    /// Whether people asked for this entry to be stopped or started again.
+    pub(crate) fn is_meddled_with(&self, id: EntryId) -> bool {
+        matches!(
+            self.event,
+            Event::Ordered { entries, order: Order::Start | Order::Restart } if entries.contains(&id)
+        )
     }
 
     pub(crate) fn group_of(&self, id: EntryId) -> Option<&GroupName> {
@@ -80,8 +88,8 @@ impl Moment<'_> {
             self.keeper.slots().filter(|(_, slot)| slot.is_alive()).map(|(id, slot)| (id, &slot.content));
         let ordered = self.in_flight.iter().filter_map(|order| match order.action {
             Action::Spawn { entry, .. } => Some((entry, order.content.as_ref()?)),
-            Action::Stop { .. } | Action::Kill { .. } | Action::Release { .. } => None,
-            Action::Notice(_) | Action::Leave => None,
+            Action::Stop { .. } | Action::Kill { .. } | Action::Signal { .. } => None,
+            Action::Release { .. } | Action::Notice(_) | Action::Leave => None,
         });
         held.chain(ordered)
             .map(|(id, content)| (id, &content.key, (content.mode, Arc::clone(&content.program))))

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use clinit_engine::entry::Hold;
+use clinit_engine::event::{EntryId, Event, Order};
 use clinit_engine::name::{GroupName, Level, Tag};
 use clinit_engine::spec::{
     Command, EntrySpec, GroupSpec, KillScope, Levels, Mode, Output, Policy, Program, StopPolicy, Table,
@@ -19,14 +21,7 @@ const COLUMNS: [&str; 6] = ["1", "12", "12", "012", "run", "r12"];
 const MODES: [(u32, Mode); 5] =
     [(45, Mode::Respawn), (18, Mode::Once), (18, Mode::Wait), (14, Mode::Test), (5, Mode::Off)];
 
-/// What an operator does.
-#[derive(Debug, Clone)]
-pub(crate) enum Act {
-    Tell(GroupName, Level),
-    Reread(Table),
-    Shutdown,
-    Hurry,
-}
+const SIGHUP: u8 = 1;
 
 /// Knows the names of the site, and never gives a version twice.
 #[derive(Debug)]
@@ -48,9 +43,23 @@ impl Operator {
     }
 
     /// Any group, in the table or not, and any level, known or not.
-    pub(crate) fn tell(&self, rng: &mut Rng) -> Option<Act> {
+    pub(crate) fn tell(&self, rng: &mut Rng) -> Option<Event> {
         let group = rng.pick(&self.groups)?.clone();
-        Some(Act::Tell(group, rng.pick(&self.levels)?.clone()))
+        Some(Event::Told { group, level: rng.pick(&self.levels)?.clone() })
+    }
+
+    /// Something asked of some of these entries.
+    pub(crate) fn ask_by_hand(rng: &mut Rng, entries: &[EntryId]) -> Option<Event> {
+        let orders = [
+            (30, Order::Stop { hold: Hold::UntilTold }),
+            (20, Order::Stop { hold: Hold::UntilStarted }),
+            (40, Order::Start),
+            (30, Order::Restart),
+            (20, Order::Reset),
+            (10, Order::Signal(SIGHUP)),
+        ];
+        let entries = (0..=rng.below(2)).filter_map(|_| rng.pick(entries).copied()).collect();
+        Some(Event::Ordered { entries, order: rng.weigh(&orders)? })
     }
 
     /// A first table.

@@ -10,6 +10,7 @@ use clinit_engine::entry::{Entry, KILL_AGAIN, State};
 use clinit_engine::event::{Action, EntryId, Event, Generation, Notice};
 use clinit_engine::group::Phase;
 use clinit_engine::name::{EntryKey, GroupName};
+use clinit_engine::spec::Mode;
 
 use crate::model::{Standing, is_jailed};
 use crate::moment::Moment;
@@ -60,9 +61,9 @@ fn orders_are_for_the_life_that_runs(moment: &Moment<'_>) -> Result<(), String> 
                 newest.insert(*entry, *generation);
                 true
             }
-            Action::Stop { entry, generation, .. } | Action::Kill { entry, generation, .. } => {
-                newest.get(entry) == Some(generation)
-            }
+            Action::Stop { entry, generation, .. }
+            | Action::Kill { entry, generation, .. }
+            | Action::Signal { entry, generation, .. } => newest.get(entry) == Some(generation),
             Action::Release { entry, generation } => newest.get(entry) >= Some(generation),
             Action::Notice(_) | Action::Leave => true,
         };
@@ -120,7 +121,8 @@ fn entries_start_in_file_order(moment: &Moment<'_>) -> Result<(), String> {
             let state = entry.map_or(State::Down, Entry::state);
             let runs = moment.keeper.slots().any(|(_, slot)| slot.content.key == earlier && slot.has_main());
             let done = matches!(state, State::Done { .. }) && !runs;
-            if state == State::Down || (spec.mode.holds_the_next() && !done) {
+            let holds = matches!(spec.mode, Mode::Wait | Mode::Test);
+            if state == State::Down || (holds && !done) {
                 return Err(format!("{key} is started while {earlier} is {state:?}"));
             }
         }
@@ -133,7 +135,8 @@ fn what_is_wanted_and_unchanged_is_not_touched(moment: &Moment<'_>) -> Result<()
         let (Action::Stop { entry, .. } | Action::Kill { entry, .. }) = action else { continue };
         let Some(life) = moment.model.lives.get(entry) else { continue };
         let state = moment.step.state_before(*entry);
-        let goes_anyway = is_leaving(state) || matches!(state, State::Clearing { .. });
+        let is_cleared = matches!(state, State::Clearing { .. });
+        let goes_anyway = is_leaving(state) || is_cleared || moment.step.is_meddled_with(*entry);
         if moment.model.wants(&life.key, &life.content) && !goes_anyway {
             return Err(format!("{} is touched by {action:?}", life.key));
         }
@@ -193,26 +196,31 @@ fn respawns_keep_to_the_throttle(moment: &Moment<'_>) -> Result<(), String> {
 }
 
 fn events_move_their_own_group_only(moment: &Moment<'_>) -> Result<(), String> {
-    let own = match moment.step.event {
-        Event::Told { group, .. } => Some(group),
-        Event::Spawned { entry, .. } | Event::SpawnFailed { entry, .. } => moment.step.group_of(*entry),
-        Event::Exited { entry, .. } | Event::Emptied { entry, .. } => moment.step.group_of(*entry),
+    let group_of = |&id: &EntryId| moment.step.group_of(id);
+    let own: Vec<&GroupName> = match moment.step.event {
+        Event::Told { group, .. } => vec![group],
+        Event::Ordered { entries, .. } => entries.iter().filter_map(group_of).collect(),
+        Event::Spawned { entry, .. } | Event::SpawnFailed { entry, .. } => {
+            group_of(entry).into_iter().collect()
+        }
+        Event::Exited { entry, .. } | Event::Emptied { entry, .. } => group_of(entry).into_iter().collect(),
         Event::TableAccepted(_) | Event::ShutdownRequested | Event::HurryRequested => return Ok(()),
         Event::InventoryTaken | Event::TimePassed => return Ok(()),
     };
     for action in moment.step.actions {
         let moved = match action {
-            Action::Spawn { entry, .. } | Action::Stop { entry, .. } => moment.step.group_of(*entry),
-            Action::Kill { entry, .. } | Action::Release { entry, .. } => moment.step.group_of(*entry),
+            Action::Spawn { entry, .. } | Action::Stop { entry, .. } => group_of(entry),
+            Action::Kill { entry, .. } | Action::Signal { entry, .. } => group_of(entry),
+            Action::Release { entry, .. } => group_of(entry),
             Action::Notice(notice) => match notice {
                 Notice::GroupChanged { group, .. } | Notice::GroupForgotten { group } => Some(group),
-                Notice::Started { entry, .. } | Notice::Ended { entry, .. } => moment.step.group_of(*entry),
-                Notice::Stopping { entry } | Notice::Killing { entry } => moment.step.group_of(*entry),
-                Notice::NotSpawned { entry, .. } => moment.step.group_of(*entry),
+                Notice::Started { entry, .. } | Notice::Ended { entry, .. } => group_of(entry),
+                Notice::Stopping { entry } | Notice::Killing { entry } => group_of(entry),
+                Notice::NotSpawned { entry, .. } => group_of(entry),
             },
-            Action::Leave => own,
+            Action::Leave => None,
         };
-        if moved != own {
+        if moved.is_some_and(|moved| !own.contains(&moved)) {
             return Err(format!("{action:?} is of group {moved:?}, the event of {own:?}"));
         }
     }
@@ -248,7 +256,9 @@ fn may_follow(before: Phase, after: Phase) -> bool {
         Phase::Stopping | Phase::Dumping | Phase::Starting => before != Phase::Halting,
         Phase::Checking => before == Phase::Starting,
         Phase::Done | Phase::Passed | Phase::Failed => before == Phase::Checking,
-        Phase::Configured => matches!(before, Phase::Halting | Phase::Stopping | Phase::Dumping),
+        Phase::Configured => {
+            matches!(before, Phase::Configured | Phase::Halting | Phase::Stopping | Phase::Dumping)
+        }
         Phase::Halting => true,
     }
 }

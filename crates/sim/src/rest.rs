@@ -9,7 +9,6 @@ use clinit_engine::name::EntryKey;
 use clinit_engine::spec::Mode;
 
 use crate::machine::{Breach, Machine};
-use crate::operator::Act;
 
 /// How long a machine may take to come to rest. Ten entries that wait for slow processes, stop timeouts
 /// and kernels one after the other take minutes.
@@ -31,11 +30,11 @@ impl Machine {
             if !self.to_keeper.is_empty() {
                 self.deliver_order()?;
             } else if !self.to_engine.is_empty() && !self.has_left {
-                self.deliver_event(None)?;
+                self.deliver_events(1, None)?;
             } else if !self.keeper.due(self.now).is_empty() {
                 self.reap();
             } else if self.node.next_deadline().is_some_and(|at| at <= self.now) && !self.has_left {
-                self.feed(&Event::TimePassed, None)?;
+                self.feed(&[Event::TimePassed], None)?;
             } else if at_rest(self) {
                 return Ok(true);
             } else if let Some(next) = self.next_time() {
@@ -66,11 +65,11 @@ impl Machine {
     pub(crate) fn finish(&mut self) -> Result<(), Breach> {
         let promise = "a shutdown ends";
         if !self.has_left {
-            self.act(Act::Shutdown, None)?;
+            self.feed(&[Event::ShutdownRequested], None)?;
         }
         if !self.settle(promise, |machine| machine.has_left || machine.has_stuck_groups())? || !self.has_left
         {
-            self.act(Act::Hurry, None)?;
+            self.feed(&[Event::HurryRequested], None)?;
         }
         if !self.settle(promise, |machine| machine.has_left)? {
             return Err(Breach { promise, how: self.standings() });

@@ -14,6 +14,8 @@ pub struct Scenario {
     pub name: &'static str,
     /// How often the operator acts.
     pub operator: u32,
+    /// How many of the acts are of single entries, beside 60 that tell a level.
+    pub by_hand: u32,
     /// How many of the acts read another table, beside 60 that tell a level.
     pub rereads: u32,
     /// How many of the acts ask for a shutdown, and for a hurry.
@@ -62,7 +64,7 @@ fn attempt(scenario: &Scenario, seed: u64, turns: u32, trace: bool) -> (Machine,
 
 fn live(machine: &mut Machine, scenario: &Scenario, turns: u32, turn: &mut u32) -> Result<(), Breach> {
     let table = machine.operator.write(&mut machine.rng);
-    machine.feed(&Event::TableAccepted(table), None)?;
+    machine.feed(&[Event::TableAccepted(table)], None)?;
     while *turn < turns && !machine.has_left {
         *turn += 1;
         machine.turn(scenario)?;

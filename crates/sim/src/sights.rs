@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use clinit_engine::entry::State;
-use clinit_engine::event::{Action, Event, Exit, Notice};
+use clinit_engine::event::{Action, Event, Exit, Notice, Order};
 
 use crate::moment::Step;
 
@@ -16,7 +16,7 @@ pub struct Sights {
 
 impl Sights {
     /// What every larger campaign has to see.
-    pub const ALL: [&str; 36] = [
+    pub const ALL: [&str; 41] = [
         // States of entries.
         "down",
         "starting",
@@ -40,6 +40,11 @@ impl Sights {
         // Events.
         "table accepted",
         "told",
+        "start by hand",
+        "stop by hand",
+        "restart by hand",
+        "reset by hand",
+        "signal by hand",
         "shutdown requested",
         "hurry requested",
         "spawned",
@@ -82,6 +87,13 @@ impl Sights {
         self.note(match step.event {
             Event::TableAccepted(_) => "table accepted",
             Event::Told { .. } => "told",
+            Event::Ordered { order, .. } => match order {
+                Order::Start => "start by hand",
+                Order::Stop { .. } => "stop by hand",
+                Order::Restart => "restart by hand",
+                Order::Reset => "reset by hand",
+                Order::Signal(_) => "signal by hand",
+            },
             Event::ShutdownRequested => "shutdown requested",
             Event::HurryRequested => "hurry requested",
             Event::Spawned { .. } => "spawned",
@@ -98,6 +110,7 @@ impl Sights {
                 Action::Spawn { .. } => "spawn",
                 Action::Stop { .. } => "stop",
                 Action::Kill { .. } => "kill",
+                Action::Signal { .. } => "signal",
                 Action::Release { .. } => "release",
                 Action::Notice(Notice::GroupChanged { phase, .. }) => phase.as_str(),
                 Action::Notice(Notice::GroupForgotten { .. }) => "group forgotten",

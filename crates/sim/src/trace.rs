@@ -54,6 +54,10 @@ pub(crate) fn event_words(event: &Event, node: &Node) -> String {
             words
         }
         Event::Told { group, level } => format!("Told {group} {level}"),
+        Event::Ordered { entries, order } => {
+            let names: Vec<_> = entries.iter().map(|&id| name(node, id)).collect();
+            format!("Ordered {order:?} {}", names.join(" "))
+        }
         Event::Spawned { entry, generation, pid } => {
             format!("Spawned {} {} pid {pid}", name(node, *entry), generation.0)
         }
@@ -77,6 +81,7 @@ pub(crate) fn action_words(action: &Action, node: &Node) -> String {
         Action::Spawn { entry, generation, .. } => short("Spawn", *entry, generation.0),
         Action::Stop { entry, generation, .. } => short("Stop", *entry, generation.0),
         Action::Kill { entry, generation, .. } => short("Kill", *entry, generation.0),
+        Action::Signal { entry, generation, .. } => short("Signal", *entry, generation.0),
         Action::Release { entry, generation } => short("Release", *entry, generation.0),
         Action::Notice(Notice::GroupChanged { group, level, target, phase }) => {
             let words = |level: &Option<Level>| level.as_ref().map_or("-".to_owned(), Level::to_string);

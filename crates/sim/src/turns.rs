@@ -1,10 +1,9 @@
 //! What happens next: the seed chooses among all that can.
 
 use clinit_engine::event::Event;
-use clinit_engine::name::{GroupName, Level};
 
 use crate::machine::{Breach, Crash, Machine};
-use crate::operator::Act;
+use crate::operator::Operator;
 use crate::run::Scenario;
 
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +15,17 @@ enum Turn {
     Operator,
     Crash,
     Famine,
+}
+
+/// What the operator can do.
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Tell,
+    TellAgain,
+    ByHand,
+    Reread,
+    Shutdown,
+    Hurry,
 }
 
 impl Machine {
@@ -34,8 +44,8 @@ impl Machine {
         match self.rng.weigh(&turns).unwrap_or(Turn::Time) {
             Turn::Order => self.deliver_order(),
             Turn::Event => {
-                let crash = self.crash(scenario);
-                self.deliver_event(crash)
+                let (most, crash) = (1 + self.rng.below(3), self.crash(scenario));
+                self.deliver_events(most, crash)
             }
             Turn::Process => {
                 self.reap();
@@ -67,7 +77,7 @@ impl Machine {
         self.now = next.unwrap_or(self.now + self.rng.millis(1, 500));
         if self.node.next_deadline().is_some_and(|at| at <= self.now) && self.rng.chance(80) {
             let crash = self.crash(scenario);
-            return self.feed(&Event::TimePassed, crash);
+            return self.feed(&[Event::TimePassed], crash);
         }
         Ok(())
     }
@@ -79,32 +89,31 @@ impl Machine {
     }
 
     fn operate(&mut self, scenario: &Scenario) -> Result<(), Breach> {
-        let acts =
-            [(60, 0), (scenario.rereads, 1), (10, 2), (scenario.shutdowns, 3), (scenario.shutdowns, 4)];
-        let act = match self.rng.weigh(&acts) {
-            Some(1) => Some(Act::Reread(self.operator.edit(&mut self.rng, &self.model.table))),
-            Some(2) => self.same_level_again(),
-            Some(3) => Some(Act::Shutdown),
-            Some(4) => Some(Act::Hurry),
-            Some(_) | None => self.operator.tell(&mut self.rng),
+        let acts = [
+            (60, Act::Tell),
+            (10, Act::TellAgain),
+            (scenario.by_hand, Act::ByHand),
+            (scenario.rereads, Act::Reread),
+            (scenario.shutdowns, Act::Shutdown),
+            (scenario.shutdowns, Act::Hurry),
+        ];
+        let event = match self.rng.weigh(&acts).unwrap_or(Act::Tell) {
+            Act::Tell => self.operator.tell(&mut self.rng),
+            Act::TellAgain => {
+                let told: Vec<_> = self.model.targets.iter().collect();
+                let told = self.rng.pick(&told).copied();
+                told.map(|(group, level)| Event::Told { group: group.clone(), level: level.clone() })
+            }
+            Act::ByHand => {
+                let entries: Vec<_> = self.node.entries().map(|(id, _)| id).collect();
+                Operator::ask_by_hand(&mut self.rng, &entries)
+            }
+            Act::Reread => Some(Event::TableAccepted(self.operator.edit(&mut self.rng, &self.model.table))),
+            Act::Shutdown => Some(Event::ShutdownRequested),
+            Act::Hurry => Some(Event::HurryRequested),
         };
-        let Some(act) = act else { return Ok(()) };
+        let Some(event) = event else { return Ok(()) };
         let crash = self.crash(scenario);
-        self.act(act, crash)
-    }
-
-    fn same_level_again(&mut self) -> Option<Act> {
-        let told: Vec<(&GroupName, &Level)> = self.model.targets.iter().collect();
-        self.rng.pick(&told).map(|&(group, level)| Act::Tell(group.clone(), level.clone()))
-    }
-
-    pub(crate) fn act(&mut self, act: Act, crash: Option<Crash>) -> Result<(), Breach> {
-        let event = match act {
-            Act::Tell(group, level) => Event::Told { group, level },
-            Act::Reread(table) => Event::TableAccepted(table),
-            Act::Shutdown => Event::ShutdownRequested,
-            Act::Hurry => Event::HurryRequested,
-        };
-        self.feed(&event, crash)
+        self.feed(&[event], crash)
     }
 }

@@ -21,6 +21,7 @@ const TURNS: u64 = 400;
 const CALM: Scenario = Scenario {
     name: "a_node_keeps_its_promises",
     operator: 3,
+    by_hand: 0,
     rereads: 0,
     shutdowns: 0,
     crashes: 0,
@@ -56,28 +57,35 @@ fn a_node_keeps_its_promises() {
 }
 
 #[test]
+fn a_node_keeps_its_promises_when_single_entries_are_meddled_with() {
+    let name = "a_node_keeps_its_promises_when_single_entries_are_meddled_with";
+    explore(&Scenario { name, by_hand: 60, ..CALM });
+}
+
+#[test]
 fn a_node_keeps_its_promises_while_its_table_changes() {
     let name = "a_node_keeps_its_promises_while_its_table_changes";
-    explore(&Scenario { name, rereads: 60, ..CALM });
+    explore(&Scenario { name, by_hand: 10, rereads: 60, ..CALM });
 }
 
 #[test]
 fn a_node_keeps_its_promises_without_processes_to_be_had() {
     let name = "a_node_keeps_its_promises_without_processes_to_be_had";
-    explore(&Scenario { name, rereads: 20, shutdowns: 1, famines: 2, ..CALM });
+    explore(&Scenario { name, by_hand: 20, rereads: 20, shutdowns: 1, famines: 2, ..CALM });
 }
 
 #[test]
 fn a_node_keeps_its_promises_when_its_engine_dies() {
     let name = "a_node_keeps_its_promises_when_its_engine_dies";
-    explore(&Scenario { name, rereads: 20, crashes: 3, ..CALM });
+    explore(&Scenario { name, by_hand: 20, rereads: 20, crashes: 3, ..CALM });
 }
 
 /// Everything at once; and everything is seen, so that no silence is taken for a promise kept.
 #[test]
 fn a_node_keeps_its_promises_whatever_happens() {
     let name = "a_node_keeps_its_promises_whatever_happens";
-    let sights = explore(&Scenario { name, rereads: 40, shutdowns: 1, crashes: 2, famines: 1, ..CALM });
+    let sights =
+        explore(&Scenario { name, by_hand: 20, rereads: 40, shutdowns: 1, crashes: 2, famines: 1, ..CALM });
     for sight in Sights::ALL {
         let seen_often = sights.count(sight) >= 50 || number("CLINIT_SIM_SEED").is_some();
         assert!(seen_often, "{sight} is seen too seldom:\n{sights}");

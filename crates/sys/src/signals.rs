@@ -21,6 +21,17 @@ pub fn name(signal: u8) -> String {
     }
 }
 
+/// The number of a signal: by its name, with or without SIG in any case, or by its number.
+#[must_use]
+pub fn number(text: &str) -> Option<u8> {
+    let upper = text.to_ascii_uppercase();
+    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+    let known = NAMES.iter().position(|&known| !known.is_empty() && known == name);
+    let real_time = || name.strip_prefix("RTMIN+").and_then(|plus| plus.parse::<u8>().ok()?.checked_add(34));
+    let number = known.and_then(|number| u8::try_from(number).ok()).or_else(real_time);
+    number.or_else(|| name.parse().ok()).filter(|number| (1..=64).contains(number))
+}
+
 /// Blocks every signal in this thread and gives each the default disposition, so that a child needs one
 /// call to have a clean state. Rust's start-up code leaves SIGPIPE ignored; this undoes it.
 ///
@@ -126,6 +137,16 @@ mod tests {
         assert_eq!(name(31), "SIGSYS");
         assert_eq!(name(34), "SIGRTMIN+0");
         assert_eq!(name(0), "0");
+    }
+
+    #[test]
+    fn signals_are_found_by_name_and_number() {
+        for (text, number_of) in [("TERM", 15), ("sigterm", 15), ("15", 15), ("SIGRTMIN+3", 37), ("hup", 1)] {
+            assert_eq!(number(text), Some(number_of), "{text}");
+        }
+        for text in ["", "SIG", "0", "65", "NOSUCH", "-1", "RTMIN+40"] {
+            assert_eq!(number(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub(crate) enum Invocation {
     Tell(Tell),
     /// `status [...]`
     Status(Status),
+    /// `start`, `stop`, `restart`, `reset` or `signal` of entries
+    Order(Order),
     /// `check [TABLE]`
     Check(Check),
     /// `shutdown`
@@ -62,6 +64,24 @@ pub(crate) struct Tell {
     pub(crate) level: String,
     pub(crate) wait: bool,
     pub(crate) timeout: Option<Duration>,
+}
+
+/// The words behind a verb for entries.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub(crate) kind: OrderKind,
+    pub(crate) name: String,
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// The verbs for entries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum OrderKind {
+    Start,
+    Stop { now_only: bool },
+    Restart,
+    Reset,
+    Signal(String),
 }
 
 /// The words behind `status`.
@@ -102,6 +122,7 @@ fn fault(message: &str, hint: &str) -> UsageFault {
 struct Options {
     wait: bool,
     now: bool,
+    now_only: bool,
     json: bool,
     timeout: Option<Duration>,
     level: Option<String>,
@@ -130,6 +151,7 @@ pub(crate) fn parse(dialect: Dialect, words: Vec<OsString>) -> Result<Parsed, Us
             Arg::Long(name) if has_option(verb, name) => match name {
                 "wait" => options.wait = true,
                 "now" => options.now = true,
+                "now-only" => options.now_only = true,
                 "json" => options.json = true,
                 "timeout" => options.timeout = Some(seconds(&parser.value()?)?),
                 "level" => options.level = Some(parser.value()?.string()?),
@@ -216,7 +238,7 @@ fn finish_verb(
     options: Options,
 ) -> Result<Invocation, UsageFault> {
     let most = match verb.name {
-        "tell" => 2,
+        "tell" | "signal" => 2,
         "shutdown" => 0,
         _ => 1,
     };
@@ -240,6 +262,20 @@ fn finish_verb(
         "status" => {
             let Options { level, clstat, json, .. } = options;
             Invocation::Status(Status { name: operands.next().map(text).transpose()?, level, clstat, json })
+        }
+        "start" | "stop" | "restart" | "reset" | "signal" => {
+            let Some(name) = operands.next() else {
+                return Err(fault(&format!("{} wants a group or an entry", verb.name), &shape));
+            };
+            let kind = match (verb.name, operands.next()) {
+                ("start", _) => OrderKind::Start,
+                ("stop", _) => OrderKind::Stop { now_only: options.now_only },
+                ("restart", _) => OrderKind::Restart,
+                ("reset", _) => OrderKind::Reset,
+                (_, Some(signal)) => OrderKind::Signal(text(signal)?),
+                (_, None) => return Err(fault("signal wants a signal", &shape)),
+            };
+            Invocation::Order(Order { kind, name: text(name)?, timeout: options.timeout })
         }
         "check" => Invocation::Check(Check { table: operands.next().map(PathBuf::from), json: options.json }),
         _ => Invocation::Shutdown { now: options.now, timeout: options.timeout },
@@ -302,10 +338,22 @@ mod tests {
 
     #[test]
     fn verbs_of_later_versions_are_reserved_now() {
-        for line in ["start web", "import-services /service", "cluster"] {
+        for line in ["explain web", "import-services /service", "cluster"] {
             let fault = parsed(line).unwrap_err();
             assert!(fault.message.contains("later version"), "{fault:?}");
             assert!(fault.hint.unwrap().contains("clinit tell"));
+        }
+    }
+
+    #[test]
+    fn verbs_for_entries_take_a_name_and_their_options() {
+        let Invocation::Order(order) = invocation("stop web/httpd --now-only --timeout 3") else { panic!() };
+        assert_eq!(order.kind, OrderKind::Stop { now_only: true });
+        assert_eq!((order.name.as_str(), order.timeout), ("web/httpd", Some(Duration::from_secs(3))));
+        let Invocation::Order(order) = invocation("signal web HUP") else { panic!() };
+        assert_eq!(order.kind, OrderKind::Signal("HUP".to_owned()));
+        for line in ["start", "signal web", "start --now-only web", "start a b"] {
+            assert!(parsed(line).is_err(), "{line}");
         }
     }
 

@@ -6,6 +6,7 @@
 //! | `verbs` | the registry of verbs: help, man page and parser are made from it |
 //! | `original` | the forms of Cluster::Init's and IS::Init's commands |
 //! | `tell`, `status`, `check`, `up`, `shutdown` | one verb each |
+//! | `order` | the verbs for entries: start, stop, restart, reset, signal |
 //! | `exit` | the exit codes |
 //! | `say` | output, and errors with their hints |
 
@@ -13,6 +14,7 @@ mod arguments;
 mod check;
 mod exit;
 mod help;
+mod order;
 mod original;
 mod say;
 mod shutdown;
@@ -81,6 +83,7 @@ pub(crate) fn main(name: &OsStr, words: Vec<OsString>) -> Exit {
         Invocation::Up(table) => up::run(&place, table),
         Invocation::Tell(tell) => tell::run(&place, &tell),
         Invocation::Status(status) => status::run(&place, &status),
+        Invocation::Order(order) => order::run(&place, &order),
         Invocation::Check(check) => check::run(&place, &check),
         Invocation::Shutdown { now, timeout } => shutdown::run(&place, now, timeout),
     }

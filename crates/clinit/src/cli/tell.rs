@@ -33,13 +33,20 @@ fn attempt(place: &Place, tell: &Tell) -> Result<Exit, ClientError> {
         say::note(&format!("clinit: the table was not reread: {fault}"));
     }
     let (group, level) = (&reply.group, &reply.level);
+    for entry in &reply.troubled {
+        let why = entry.why.as_deref().unwrap_or("not as it should be");
+        say::note(&format!("clinit: {group}/{}: {}: {why}", entry.tag, entry.state));
+    }
     Ok(match (reply.outcome, reply.state) {
         (Some(Outcome::Settled), Some(GroupState::Failed)) => {
             say::line(&format!("{group} {level} FAILED"));
             say::note(&format!("hint: clinit status {group} shows which test failed"));
             Exit::Failed
         }
-        (Some(Outcome::Settled), Some(state)) => say::line(&format!("{group} {level} {state}")),
+        (Some(Outcome::Settled), Some(state)) => {
+            let said = say::line(&format!("{group} {level} {state}"));
+            if reply.troubled.is_empty() { said } else { Exit::Failed }
+        }
         (Some(Outcome::Gone), _) => {
             say::error(&format!("group {group} is gone: the table has it no longer"), None);
             Exit::Failed

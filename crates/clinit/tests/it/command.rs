@@ -3,6 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -62,10 +63,16 @@ pub(crate) fn run(command: &mut Command) -> Said {
 /// Waits for a command to end, and for everybody who holds its output.
 #[track_caller]
 pub(crate) fn finish(child: Child) -> Said {
+    finish_within(child, DEADLINE)
+}
+
+/// Waits for a command that may take longer than others.
+#[track_caller]
+pub(crate) fn finish_within(child: Child, time: Duration) -> Said {
     let pid = Pid::from_child(&child);
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(child.wait_with_output()));
-    let Ok(output) = receiver.recv_timeout(DEADLINE) else {
+    let Ok(output) = receiver.recv_timeout(time) else {
         let _gone = kill_process(pid, Signal::KILL);
         panic!("the command does not end, or somebody holds its output");
     };

@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::command::{CLINIT, Said, program, run};
 use crate::process;
 use crate::wait::{DEADLINE, eventually, wait_for};
+use crate::wire::Wire;
 
 /// A folder of a test's own. Commands of tables run in it, so their paths are relative. At the test's end
 /// whatever was started here is killed, and the folder goes.
@@ -28,7 +29,11 @@ impl Place {
     pub(crate) fn new(table: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("clinit-it-{}-{count}", std::process::id()));
+        // The real path, as the daemon finds it when it is given a relative one.
+        let folder = std::env::temp_dir()
+            .canonicalize()
+            .unwrap()
+            .join(format!("clinit-it-{}-{count}", std::process::id()));
         fs::create_dir(&folder).unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
         let place = Self { folder };
@@ -214,18 +219,17 @@ impl Place {
 
     /// Whether a process belongs here: the daemon's own by their arguments, services by their environment.
     pub(crate) fn owns(&self, pid: u32) -> bool {
-        let socket = self.socket();
-        let socket = socket.display();
-        self.role(pid).is_some()
-            || process::file(pid, "environ").split('\0').any(|text| text == format!("CLINIT_SOCKET={socket}"))
+        let variable = format!("CLINIT_SOCKET={}", self.path("").display());
+        let environment = process::file(pid, "environ");
+        self.role(pid).is_some() || environment.split('\0').any(|text| text.starts_with(&variable))
     }
 
     /// `keeper`, `engine` or `logger`, if a process is one of this place.
     fn role(&self, pid: u32) -> Option<String> {
         let arguments = process::file(pid, "cmdline");
         let role = arguments.split('\0').next()?.strip_prefix("clinit: ")?;
-        let option = format!("--socket={}", self.socket().display());
-        arguments.split('\0').any(|text| text == option).then(|| role.to_owned())
+        let option = format!("--socket={}", self.path("").display());
+        arguments.split('\0').any(|text| text.starts_with(&option)).then(|| role.to_owned())
     }
 
     /// All living processes of this place.
@@ -361,7 +365,11 @@ impl Daemon {
     /// Waits until the daemon answers.
     #[track_caller]
     pub(crate) fn wait_answer(&self) {
-        eventually("an answer", || self.clinit("status").code == Some(0));
+        let call = json!({ "method": "org.varlink.service.GetInfo" });
+        eventually("an answer", || {
+            let Some(mut wire) = Wire::try_connect(&self.socket()) else { return false };
+            wire.send(format!("{call}\0").as_bytes()) && wire.try_hear().is_some()
+        });
     }
 
     /// What the daemon and its entries have printed.

@@ -1,6 +1,7 @@
 //! Processes, as /proc tells of them.
 
 use std::fs;
+use std::path::PathBuf;
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
@@ -61,6 +62,11 @@ pub(crate) fn status(pid: u32, name: &str) -> String {
     let text = file(pid, "status");
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     value.unwrap_or_default().trim().to_owned()
+}
+
+/// Its folder.
+pub(crate) fn cwd(pid: u32) -> PathBuf {
+    fs::read_link(format!("/proc/{pid}/cwd")).unwrap()
 }
 
 /// All processes.

@@ -31,7 +31,7 @@ fn at_a_reread_a_faulty_table_is_refused_whole_and_the_old_one_goes_on() {
     said.fails(
         1,
         &[
-            "cltab:2:12: unknown mode `respwan`",
+            "cltab:2:13: unknown mode `respwan`",
             "did you mean `respawn`?",
             "the table was not reread; the one that held goes on",
         ],
@@ -42,7 +42,7 @@ fn at_a_reread_a_faulty_table_is_refused_whole_and_the_old_one_goes_on() {
     let said = daemon.clinit("web 2").done();
     let (first, rest) = said.split_once('\n').unwrap();
     assert_eq!(first, "level transition started");
-    assert!(rest.contains("cltab:2:12: unknown mode `respwan`"), "{rest}");
+    assert!(rest.contains("cltab:2:13: unknown mode `respwan`"), "{rest}");
     daemon.wait_group("web", "2", "DONE");
     assert_eq!(daemon.pid("a"), a);
     daemon.pid("b");
@@ -81,7 +81,7 @@ fn no_bad_table_changes_anything_or_ends_the_daemon() {
     daemon.settle("web", "1", "DONE");
     let (httpd, keeper) = (daemon.pid("httpd"), daemon.role_pid("keeper"));
     let engine = daemon.role_pid("engine");
-    let long = format!("web:long:1,:once:echo \u{7}{}\n", "x".repeat(10 << 20));
+    let long = format!("web:long:1,:once:echo {}\n", "x".repeat(10 << 20));
     for (what, bytes, words) in [
         ("a NUL", &b"web:a:1,:wait:tr\0ue\n"[..], &["control character"][..]),
         ("no UTF-8", b"web:a:1,:wait:echo \xff\n", &["UTF-8"]),
@@ -93,7 +93,7 @@ fn no_bad_table_changes_anything_or_ends_the_daemon() {
         ("no command", b"web:a:1:respawn:\n", &["command"]),
         ("too few columns", b"web:a:1\n", &[":1:"]),
         ("no group", b":a:1:respawn:x\n", &["group"]),
-        ("a bell in a long line", long.as_bytes(), &["control character"]),
+        ("a line without end", long.as_bytes(), &["is too long"]),
     ] {
         daemon.write("cltab", bytes);
         let said = daemon.clinit("");

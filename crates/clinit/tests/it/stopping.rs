@@ -61,7 +61,6 @@ fn a_stop_says_when_it_will_kill_and_ten_seconds_are_the_default() {
     assert_eq!(deaf["state"], "stopping");
     assert!((1..=10_000).contains(&deaf["until_ms"].as_u64().unwrap()), "{deaf}");
     assert_eq!(deaf["why"], "its group leaves the level");
-    // A change of policy needs no restart: the next stop is a short one.
     daemon.clinit("shutdown --now").done();
 }
 
@@ -132,8 +131,9 @@ fn a_shutdown_stops_all_groups_and_removes_what_the_daemon_made() {
     daemon.wait_file("web");
     daemon.wait_file("mail");
     daemon.clinit("shutdown").is(0, "", "");
-    assert_eq!(daemon.processes(), [0; 0], "who waited for the end finds nothing left");
+    assert_eq!(daemon.services(), [0; 0], "who waited for the end finds none of them");
     assert_eq!(daemon.wait_end(), Some(0));
+    assert_eq!(daemon.processes(), [0; 0], "it is the last to go");
     let mut log = daemon.lines("log");
     log.sort();
     assert_eq!(log, ["mail", "web"]);

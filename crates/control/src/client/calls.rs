@@ -10,7 +10,8 @@ use super::wire::{Deadline, Wire};
 use super::{ClientError, ProtocolError, Replies};
 use crate::frame;
 use crate::interface::{
-    CallError, Method, Reread, RereadReply, Shutdown, ShutdownReply, Status, StatusReply, Tell, TellReply,
+    CallError, Method, OrderReply, Reread, RereadReply, Shutdown, ShutdownReply, Status, StatusReply, Tell,
+    TellReply,
 };
 use crate::message::{Call, Reply};
 
@@ -90,13 +91,30 @@ impl Client {
     /// # Errors
     /// As [`Self::call`]. A timeout leaves the transition as it is.
     pub fn tell_and_wait(&mut self, tell: &Tell, wait: Duration) -> Result<TellReply, ClientError> {
+        self.last_reply(tell, wait)
+    }
+
+    /// The last of several replies.
+    fn last_reply<M: Method>(&mut self, method: &M, wait: Duration) -> Result<M::Reply, ClientError> {
         let deadline = Deadline::after(wait);
-        let mut replies = self.stream(tell)?;
+        let mut replies = self.stream(method)?;
         let mut last = Err(ClientError::Closed);
         while let Some(reply) = replies.next_before(&deadline) {
             last = Ok(reply?);
         }
         last
+    }
+
+    /// Orders entries something; returns when what it brings about has ended, or after `wait`.
+    ///
+    /// # Errors
+    /// As [`Self::call`]. A timeout leaves what was begun as it is.
+    pub fn order_and_wait<M: Method<Reply = OrderReply>>(
+        &mut self,
+        order: &M,
+        wait: Duration,
+    ) -> Result<OrderReply, ClientError> {
+        self.last_reply(order, wait)
     }
 
     /// Asks how everything is, or some of it.

@@ -5,7 +5,7 @@ use std::fmt;
 use clinit_engine::name::{GroupName, Level};
 use serde::{Deserialize, Serialize};
 
-use super::{GroupState, Method};
+use super::{GroupState, Method, OrderedEntry};
 
 /// Rereads the table, then gives a group a level.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -47,6 +47,10 @@ pub struct TellReply {
     /// Where the group stands then, unless it is gone. Only in the second reply.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<GroupState>,
+    /// Entries that do not do as they should then: tests that failed, what could not be executed or was
+    /// started too often. Only in the second reply.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub troubled: Vec<OrderedEntry>,
 }
 
 impl TellReply {
@@ -61,13 +65,13 @@ impl TellReply {
             reply.push('\n');
             reply.push_str(&fault.to_string());
         }
-        Self { reply, group, level, warning, faults, outcome: None, state: None }
+        Self { reply, group, level, warning, faults, outcome: None, state: None, troubled: Vec::new() }
     }
 
     /// The second reply.
     #[must_use]
-    pub fn ended(self, outcome: Outcome, state: Option<GroupState>) -> Self {
-        Self { outcome: Some(outcome), state, ..self }
+    pub fn ended(self, outcome: Outcome, state: Option<GroupState>, troubled: Vec<OrderedEntry>) -> Self {
+        Self { outcome: Some(outcome), state, troubled, ..self }
     }
 }
 
@@ -194,7 +198,7 @@ mod tests {
         let lines: Vec<_> = first.reply.lines().collect();
         assert_eq!(lines[0], TellReply::STARTED);
         assert_eq!(lines[1..], ["/etc/cltab:3:12: mode is unknown", "/etc/cltab:4:1: mode is unknown"]);
-        let second = first.clone().ended(Outcome::Settled, Some(GroupState::Done));
+        let second = first.clone().ended(Outcome::Settled, Some(GroupState::Done), Vec::new());
         assert_eq!(second.reply, first.reply);
         assert_eq!(second.outcome, Some(Outcome::Settled));
     }

@@ -3,7 +3,9 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{GetInfo, GetInterfaceDescription, Reread, Shutdown, Status, Tell};
+use super::{
+    GetInfo, GetInterfaceDescription, Reread, Reset, Restart, Shutdown, Signal, Start, Status, Stop, Tell,
+};
 
 /// A method; the value holds the parameters of one call.
 pub trait Method: Serialize {
@@ -14,5 +16,16 @@ pub trait Method: Serialize {
 }
 
 /// The full names of all methods.
-pub const METHODS: [&str; 6] =
-    [Tell::NAME, Status::NAME, Reread::NAME, Shutdown::NAME, GetInfo::NAME, GetInterfaceDescription::NAME];
+pub const METHODS: [&str; 11] = [
+    Tell::NAME,
+    Status::NAME,
+    Start::NAME,
+    Stop::NAME,
+    Restart::NAME,
+    Reset::NAME,
+    Signal::NAME,
+    Reread::NAME,
+    Shutdown::NAME,
+    GetInfo::NAME,
+    GetInterfaceDescription::NAME,
+];

@@ -7,6 +7,7 @@
 mod error;
 mod init;
 mod method;
+mod order;
 mod request;
 mod service;
 mod status;
@@ -14,6 +15,7 @@ mod status;
 pub use error::CallError;
 pub use init::{Fault, Outcome, Reread, RereadReply, Shutdown, ShutdownReply, Tell, TellReply};
 pub use method::{METHODS, Method};
+pub use order::{OrderReply, OrderedEntry, Reset, Restart, Signal, Start, Stop};
 pub use request::Request;
 pub use service::{
     GetInfo, GetInfoReply, GetInterfaceDescription, GetInterfaceDescriptionReply, INIT, INIT_IDL, SERVICE,

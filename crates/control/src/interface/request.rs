@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::{
-    CallError, GetInfo, GetInterfaceDescription, INIT, Method, Reread, SERVICE, Shutdown, Status, Tell,
+    CallError, GetInfo, GetInterfaceDescription, INIT, Method, Reread, Reset, Restart, SERVICE, Shutdown,
+    Signal, Start, Status, Stop, Tell,
 };
 use crate::message::{Call, opens_object};
 
@@ -19,6 +20,16 @@ pub enum Request {
     Tell(Tell),
     /// Say how everything is.
     Status(Status),
+    /// Start entries.
+    Start(Start),
+    /// Stop entries.
+    Stop(Stop),
+    /// Stop and start entries.
+    Restart(Restart),
+    /// Let entries run again.
+    Reset(Reset),
+    /// Send entries a signal.
+    Signal(Signal),
     /// Reread the table.
     Reread(Reread),
     /// End.
@@ -44,6 +55,23 @@ impl Request {
             Status::NAME => Self::Status(read(call, |given| {
                 Ok(Status { group: given.optional("group")?, tag: given.optional("tag")? })
             })?),
+            Start::NAME => Self::Start(read(call, |given| {
+                Ok(Start { group: given.optional("group")?, tag: given.optional("tag")? })
+            })?),
+            Stop::NAME => Self::Stop(read(call, |given| {
+                let (group, tag) = (given.optional("group")?, given.optional("tag")?);
+                Ok(Stop { group, tag, now_only: given.optional("now_only")?.unwrap_or_default() })
+            })?),
+            Restart::NAME => Self::Restart(read(call, |given| {
+                Ok(Restart { group: given.optional("group")?, tag: given.optional("tag")? })
+            })?),
+            Reset::NAME => Self::Reset(read(call, |given| {
+                Ok(Reset { group: given.optional("group")?, tag: given.optional("tag")? })
+            })?),
+            Signal::NAME => Self::Signal(read(call, |given| {
+                let (group, tag) = (given.optional("group")?, given.optional("tag")?);
+                Ok(Signal { group, tag, signal: given.required("signal")? })
+            })?),
             Reread::NAME => Self::Reread(read(call, |_| Ok(Reread {}))?),
             Shutdown::NAME => Self::Shutdown(read(call, |given| {
                 Ok(Shutdown { now: given.optional("now")?.unwrap_or_default() })
@@ -66,6 +94,11 @@ impl Request {
         match self {
             Self::Tell(_) => Tell::NAME,
             Self::Status(_) => Status::NAME,
+            Self::Start(_) => Start::NAME,
+            Self::Stop(_) => Stop::NAME,
+            Self::Restart(_) => Restart::NAME,
+            Self::Reset(_) => Reset::NAME,
+            Self::Signal(_) => Signal::NAME,
             Self::Reread(_) => Reread::NAME,
             Self::Shutdown(_) => Shutdown::NAME,
             Self::GetInfo(_) => GetInfo::NAME,

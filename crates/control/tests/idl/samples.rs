@@ -2,8 +2,8 @@
 
 use clinit_control::interface::{
     CallError, DaemonStatus, EntryState, EntryStatus, ExitStatus, Fault, GetInfo, GetInterfaceDescription,
-    GroupState, GroupStatus, Method, Outcome, Reread, RereadReply, Shutdown, ShutdownReply, Status,
-    StatusReply, Tell, TellReply,
+    GroupState, GroupStatus, Method, OrderReply, OrderedEntry, Outcome, Reread, RereadReply, Reset, Restart,
+    Shutdown, ShutdownReply, Signal, Start, Status, StatusReply, Stop, Tell, TellReply,
 };
 use clinit_engine::name::{GroupName, Level, Tag};
 use clinit_engine::spec::Mode;
@@ -21,7 +21,10 @@ pub(crate) fn methods() -> Vec<Sample> {
     let started = TellReply::started(group.clone(), level.clone(), None, vec![]);
     let warned = TellReply::started(group, level, Some(text()), faults());
     let mut told = vec![started, warned.clone()];
-    told.extend(Outcome::ALL.map(|outcome| warned.clone().ended(outcome, Some(GroupState::Done))));
+    told.extend(
+        Outcome::ALL
+            .map(|outcome| warned.clone().ended(outcome, Some(GroupState::Done), orders().remove(0).entries)),
+    );
     let description = GetInterfaceDescription { interface: "org.clinit.Init".to_owned() };
     vec![
         sample(
@@ -34,6 +37,20 @@ pub(crate) fn methods() -> Vec<Sample> {
         sample(
             &[Status::default(), Status { group: Some(text()), tag: Some(text()) }],
             &[StatusReply { daemon: daemon(), groups: groups() }],
+        ),
+        sample(&[Start::default(), Start { group: Some(text()), tag: Some(text()) }], &orders()),
+        sample(
+            &[Stop::default(), Stop { group: Some(text()), tag: Some(text()), now_only: true }],
+            &orders(),
+        ),
+        sample(&[Restart::default(), Restart { group: Some(text()), tag: Some(text()) }], &orders()),
+        sample(&[Reset::default(), Reset { group: Some(text()), tag: Some(text()) }], &orders()),
+        sample(
+            &[
+                Signal { signal: text(), ..Signal::default() },
+                Signal { group: Some(text()), tag: Some(text()), signal: text() },
+            ],
+            &orders(),
         ),
         sample(&[Reread {}], &[RereadReply { changed: true, faults: faults(), warnings: faults() }]),
         sample(&[Shutdown { now: true }, Shutdown { now: false }], &[ShutdownReply::default()]),
@@ -50,6 +67,14 @@ fn sample<M: Method>(parameters: &[M], replies: &[M::Reply]) -> Sample {
     }
     let parameters = parameters.iter().map(|parameters| to_value(parameters).unwrap()).collect();
     Sample { method: M::NAME, parameters, replies }
+}
+
+fn orders() -> Vec<OrderReply> {
+    let (group, tag) = (GroupName::new("web").unwrap(), Tag::new("httpd").unwrap());
+    let bare = OrderedEntry { group, tag, state: EntryState::Down, pid: None, why: None };
+    let full = OrderedEntry { pid: Some(1), why: Some(text()), ..bare.clone() };
+    let first = OrderReply { entries: vec![bare, full], outcome: None };
+    vec![first.clone(), OrderReply { outcome: Some(Outcome::Settled), ..first }]
 }
 
 fn text() -> String {

@@ -1,11 +1,16 @@
 //! Answering the socket's calls.
 
+use std::time::Duration;
+
 use clinit_control::interface::{
-    DaemonStatus, Outcome, RereadReply, ShutdownReply, Status, StatusReply, Tell, TellReply,
+    DaemonStatus, OrderReply, OrderedEntry, Outcome, RereadReply, ShutdownReply, Status, StatusReply, Tell,
+    TellReply,
 };
 use clinit_control::message::{Call, Reply};
 use clinit_control::{CallError, Request};
-use clinit_engine::event::{Event, Notice};
+use clinit_engine::entry::{Hold, State};
+use clinit_engine::event::{EntryId, Event, Notice, Order};
+use clinit_engine::group::Phase;
 use clinit_engine::name::{EntryKey, GroupName, Level, Tag};
 use clinit_engine::time::Instant;
 use clinit_table::nearest;
@@ -14,11 +19,38 @@ use super::clients::{ClientId, Message};
 use super::tables::Waiting;
 use super::{Engine, view};
 
+/// How long a transition that has ended may be looked at before its end is told.
+const CONFIRM_TIME: Duration = Duration::from_secs(1);
+
+/// How often.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// Who called, and how.
+#[derive(Debug, Clone, Copy)]
+struct Caller {
+    client: ClientId,
+    more: bool,
+    oneway: bool,
+}
+
+/// What a waiting client is told when the transition has ended.
+#[derive(Debug)]
+enum Awaited {
+    /// The end of a tell.
+    Tell(TellReply),
+    /// The end of an order to entries.
+    Order(Vec<EntryId>),
+}
+
 /// A client that waits for a transition to end.
 #[derive(Debug)]
 pub(crate) struct Waiter {
     client: ClientId,
-    first: TellReply,
+    group: GroupName,
+    level: Option<Level>,
+    awaited: Awaited,
+    /// How it ended, and until when it may take to see what became of the processes that were started.
+    ended: Option<(Outcome, Option<Phase>, Instant)>,
     /// How many of the turn's actions were there before it came: those are not its own.
     after: usize,
 }
@@ -39,6 +71,35 @@ impl Engine {
                 let reply = self.status(&status, now);
                 self.finish(client, oneway, reply, now);
             }
+            Ok(Request::Start(call)) => {
+                self.order(Caller { client, more, oneway }, &call.group, &call.tag, Order::Start, now);
+            }
+            Ok(Request::Stop(call)) => {
+                let hold = if call.now_only { Hold::UntilTold } else { Hold::UntilStarted };
+                self.order(
+                    Caller { client, more, oneway },
+                    &call.group,
+                    &call.tag,
+                    Order::Stop { hold },
+                    now,
+                );
+            }
+            Ok(Request::Restart(call)) => {
+                self.order(Caller { client, more, oneway }, &call.group, &call.tag, Order::Restart, now);
+            }
+            Ok(Request::Reset(call)) => {
+                self.order(Caller { client, more, oneway }, &call.group, &call.tag, Order::Reset, now);
+            }
+            Ok(Request::Signal(call)) => match clinit_sys::signals::number(&call.signal) {
+                Some(signal) => {
+                    let order = Order::Signal(signal);
+                    self.order(Caller { client, more: false, oneway }, &call.group, &call.tag, order, now);
+                }
+                None => {
+                    let error = CallError::InvalidParameter { parameter: "signal".to_owned() };
+                    self.finish::<OrderReply>(client, oneway, Err(error), now);
+                }
+            },
             Ok(Request::Shutdown(shutdown)) => {
                 self.halt(shutdown.now, now);
                 if more && !oneway {
@@ -63,6 +124,8 @@ impl Engine {
                 return Ok(request);
             }
             Request::Tell(_) => "to tell a group its level",
+            Request::Start(_) | Request::Stop(_) | Request::Restart(_) => "to start or stop an entry",
+            Request::Reset(_) | Request::Signal(_) => "to reset an entry or send it a signal",
             Request::Reread(_) => "to reread the table",
             Request::Shutdown(_) => "to shut the daemon down",
         };
@@ -71,7 +134,9 @@ impl Engine {
             return Err(CallError::NotPermitted { what: what.to_owned(), remedy });
         }
         match request {
-            Request::Tell(_) | Request::Reread(_) if self.node.is_halting() => Err(CallError::ShuttingDown),
+            // Asked twice, it may be in more of a hurry.
+            Request::Shutdown(_) => Ok(request),
+            _ if self.node.is_halting() => Err(CallError::ShuttingDown),
             _ => Ok(request),
         }
     }
@@ -106,7 +171,15 @@ impl Engine {
                 match self.tell(&tell, now) {
                     Ok(first) if more && !oneway => {
                         self.clients.reply(client, &Reply::continued(first.clone()));
-                        self.waiters.push(Waiter { client, first, after });
+                        let (group, level) = (first.group.clone(), Some(first.level.clone()));
+                        self.waiters.push(Waiter {
+                            client,
+                            group,
+                            level,
+                            awaited: Awaited::Tell(first),
+                            ended: None,
+                            after,
+                        });
                     }
                     reply => self.finish(client, oneway, reply, now),
                 }
@@ -137,6 +210,76 @@ impl Engine {
         }
         self.happen(Event::Told { group: group.clone(), level: level.clone() }, now);
         Ok(TellReply::started(group, level, warning, self.tables.verdict.faults.clone()))
+    }
+
+    /// Orders entries something, and lets the caller wait for the end if it wants to.
+    fn order(
+        &mut self,
+        caller: Caller,
+        group: &Option<String>,
+        tag: &Option<String>,
+        order: Order,
+        now: Instant,
+    ) {
+        let Caller { client, more, oneway } = caller;
+        let wanted = Status { group: group.clone(), tag: tag.clone() };
+        let mut entries = match self.pick(&wanted).and_then(|picked| self.entries_of(&picked)) {
+            Ok(entries) => entries,
+            Err(error) => return self.finish::<OrderReply>(client, oneway, Err(error), now),
+        };
+        if tag.is_none() && matches!(order, Order::Start | Order::Restart) {
+            // Of a group only what belongs to its level is meant, if anything does.
+            let startable = |id: &EntryId| self.node.why_not_start(*id).is_none();
+            if entries.iter().any(startable) {
+                entries.retain(startable);
+            }
+        }
+        let refusals: Vec<Option<String>> = entries
+            .iter()
+            .map(|&id| match order {
+                Order::Start | Order::Restart => self.node.why_not_start(id),
+                Order::Stop { .. } | Order::Reset | Order::Signal(_) => None,
+            })
+            .collect();
+        let after = self.actions.len();
+        self.happen(Event::Ordered { entries: entries.clone(), order }, now);
+        let mut reply = OrderReply { entries: self.ordered(&entries), outcome: None };
+        for (entry, refusal) in reply.entries.iter_mut().zip(refusals) {
+            if refusal.is_some() {
+                entry.why = refusal;
+            }
+        }
+        let group =
+            entries.first().and_then(|&id| self.node.entry(id)).map(|entry| entry.key().group.clone());
+        match group.filter(|_| more && !oneway) {
+            Some(group) => {
+                self.clients.reply(client, &Reply::continued(reply));
+                let level = self.node.group(&group).and_then(|group| group.target().cloned());
+                self.waiters.push(Waiter {
+                    client,
+                    group,
+                    level,
+                    awaited: Awaited::Order(entries),
+                    ended: None,
+                    after,
+                });
+            }
+            None => self.finish(client, oneway, Ok(reply), now),
+        }
+    }
+
+    fn entries_of(&self, picked: &Picked) -> Result<Vec<EntryId>, CallError> {
+        match picked {
+            Picked::All => Err(CallError::InvalidParameter { parameter: "group".to_owned() }),
+            Picked::Group(name) => {
+                Ok(self.node.group(name).map(|group| group.members().to_vec()).unwrap_or_default())
+            }
+            Picked::Entry(key) => Ok(self.node.entry_id(key).into_iter().collect()),
+        }
+    }
+
+    fn ordered(&self, entries: &[EntryId]) -> Vec<OrderedEntry> {
+        entries.iter().filter_map(|&id| self.node.entry(id)).map(view::ordered).collect()
     }
 
     fn find_group(&self, name: &str) -> Result<GroupName, CallError> {
@@ -226,30 +369,86 @@ impl Engine {
             Notice::Stopping { .. } | Notice::Killing { .. } => return,
         };
         let mut waiters = std::mem::take(&mut self.waiters);
-        waiters.retain(|waiter| {
-            if waiter.first.group != *group || index < waiter.after {
+        waiters.retain_mut(|waiter| {
+            if waiter.group != *group || index < waiter.after || waiter.ended.is_some() {
                 return true;
             }
             let (outcome, state) = match outcome {
                 None => (Outcome::Gone, None),
-                Some((target, phase)) if target.as_ref() != Some(&waiter.first.level) => {
-                    (Outcome::Superseded, Some(phase))
-                }
+                Some((target, phase)) if *target != waiter.level => (Outcome::Superseded, Some(phase)),
                 Some((_, phase)) if phase.is_settled() => (Outcome::Settled, Some(phase)),
+                // A group without a level has nothing to settle at.
+                Some((None, Phase::Configured)) => (Outcome::Settled, Some(Phase::Configured)),
                 Some((_, phase)) if self.node.is_halting() => (Outcome::Superseded, Some(phase)),
                 Some(_) => return true,
             };
-            let reply = waiter.first.clone().ended(outcome, state);
-            self.clients.reply(waiter.client, &Reply::last(reply));
+            waiter.ended = Some((outcome, state, now + CONFIRM_TIME));
+            true
+        });
+        self.waiters.append(&mut waiters);
+    }
+
+    /// Answers those whose transition has ended, when it is known what became of what it started: a process
+    /// that is there may yet fail to become the wanted program.
+    pub(crate) fn answer_waiters(&mut self, now: Instant) {
+        let mut waiters = std::mem::take(&mut self.waiters);
+        waiters.retain(|waiter| {
+            let Some((outcome, state, by)) = waiter.ended else { return true };
+            let of_group = || self.node.group(&waiter.group).map(|group| group.members().to_vec());
+            let entries = match &waiter.awaited {
+                Awaited::Tell(_) => of_group().unwrap_or_default(),
+                Awaited::Order(entries) => entries.clone(),
+            };
+            if now < by && !entries.iter().all(|&id| self.is_certain(id)) {
+                return true;
+            }
+            match &waiter.awaited {
+                Awaited::Tell(first) => {
+                    let in_trouble = |id: &EntryId| self.node.entry(*id).is_some_and(view::is_in_trouble);
+                    let troubled: Vec<EntryId> = entries.into_iter().filter(in_trouble).collect();
+                    let reply = first.clone().ended(outcome, state, self.ordered(&troubled));
+                    self.clients.reply(waiter.client, &Reply::last(reply));
+                }
+                Awaited::Order(entries) => {
+                    let reply = OrderReply { entries: self.ordered(entries), outcome: Some(outcome) };
+                    self.clients.reply(waiter.client, &Reply::last(reply));
+                }
+            }
             self.clients.answered(waiter.client, now);
             false
         });
         self.waiters.append(&mut waiters);
     }
 
+    /// Whether it is known what became of an entry: it runs the wanted program, or it does not run.
+    fn is_certain(&self, id: EntryId) -> bool {
+        let Some(entry) = self.node.entry(id) else { return true };
+        match entry.state() {
+            State::Running => entry.pid().is_none_or(has_executed),
+            State::Starting | State::Clearing { .. } => false,
+            State::Down | State::Pausing { .. } | State::Done { .. } => true,
+            State::Stopping { .. } | State::Killing { .. } => true,
+        }
+    }
+
+    /// When [`Self::answer_waiters`] has to look again.
+    pub(crate) fn next_look(&self, now: Instant) -> Option<Instant> {
+        self.waiters.iter().any(|waiter| waiter.ended.is_some()).then_some(now + LOOK_AGAIN)
+    }
+
     /// The turn is over: whatever comes now concerns all who wait.
     pub(crate) fn forget_turn(&mut self) {
         self.waiters.iter_mut().for_each(|waiter| waiter.after = 0);
+    }
+}
+
+/// Whether a process has become another program than this one. Of one that has ended nobody can tell: its end
+/// will be reported. What may not be looked at is another user's, and so another program.
+fn has_executed(pid: u32) -> bool {
+    match (std::fs::read_link(format!("/proc/{pid}/exe")), std::fs::read_link("/proc/self/exe")) {
+        (Ok(theirs), Ok(ours)) => theirs != ours,
+        (Err(error), _) => error.kind() == std::io::ErrorKind::PermissionDenied,
+        (_, Err(_)) => true,
     }
 }
 

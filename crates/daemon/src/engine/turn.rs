@@ -275,6 +275,7 @@ impl Engine {
             self.act(index, action, now);
         }
         self.forget_turn();
+        self.answer_waiters(now);
         self.keeper.flush(self.epoll.as_fd());
         self.feed.flush(self.epoll.as_fd());
         self.write_status(now);
@@ -310,6 +311,9 @@ impl Engine {
             Action::Stop { entry, generation, signal, scope } => {
                 let (slot, generation, scope) = (entry.0, generation.0, lowering::scope(scope));
                 self.keeper.send(Order::Stop { slot, generation, signal, scope }.encode());
+            }
+            Action::Signal { entry, generation, signal } => {
+                self.keeper.send(Order::Signal { slot: entry.0, generation: generation.0, signal }.encode());
             }
             Action::Kill { entry, generation, scope } => {
                 let (slot, generation, scope) = (entry.0, generation.0, lowering::scope(scope));
@@ -392,6 +396,7 @@ impl Engine {
             self.node.next_deadline(),
             self.tables.deadline(),
             self.clients.next_deadline(),
+            self.next_look(now()),
             write.then_some(status.not_before),
             (!self.actions.is_empty()).then_some(Instant::default()),
         ];

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::io;
 use std::time::Duration;
 
-use clinit_control::interface::{EntryState, EntryStatus, ExitStatus, GroupStatus};
+use clinit_control::interface::{EntryState, EntryStatus, ExitStatus, GroupStatus, OrderedEntry};
 use clinit_engine::entry::{Entry, Outcome, PauseReason, State};
 use clinit_engine::event::{ExecFault, ExecStage, Exit};
 use clinit_engine::group::Group;
@@ -38,6 +38,36 @@ pub(crate) fn group(node: &Node, group: &Group, now: Instant, pick: impl Fn(&Ent
         told: group.target().is_some(),
         entries: entries.map(|each| entry(each, now)).collect(),
     }
+}
+
+/// How an entry is that was ordered something.
+pub(crate) fn ordered(entry: &Entry) -> OrderedEntry {
+    OrderedEntry {
+        group: entry.key().group.clone(),
+        tag: entry.key().tag.clone(),
+        state: entry_state(entry.state()),
+        pid: entry.pid(),
+        why: why(entry),
+    }
+}
+
+/// Whether an entry is not as its group wants it, so that whoever waits for the group should hear of it.
+pub(crate) fn is_in_trouble(entry: &Entry) -> bool {
+    let not_executed = matches!(entry.history().last_exit, Some((Exit::NotExecuted(_), _)));
+    match entry.state() {
+        State::Pausing { .. } | State::Clearing { .. } | State::Starting => true,
+        State::Done { outcome, .. } => outcome == Outcome::Failed || not_executed,
+        State::Down | State::Running | State::Stopping { .. } | State::Killing { .. } => false,
+    }
+}
+
+/// Why an entry is in its state: how it ended last, where that is the reason, and what the state adds.
+fn why(entry: &Entry) -> Option<String> {
+    let ended = entry.history().last_exit.filter(|_| is_in_trouble(entry));
+    let ended = ended.map(|(exit, _)| exit_status(exit, entry).to_string());
+    let parts: Vec<String> =
+        ended.into_iter().chain([entry.why()].into_iter().filter(|why| !why.is_empty())).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 fn entry(entry: &Entry, now: Instant) -> EntryStatus {

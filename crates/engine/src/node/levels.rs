@@ -5,7 +5,7 @@
 //! one before allows it. What runs already, or has run and belongs to both levels, is not touched.
 
 use super::{Goal, Node, count};
-use crate::entry::{Entry, EntryEvent, Fate, Outcome, State};
+use crate::entry::{Entry, EntryEvent, Fate, Hold, Outcome, State};
 use crate::event::{Action, EntryId, Notice};
 use crate::group::Phase;
 use crate::name::{GroupName, Level};
@@ -20,6 +20,9 @@ impl Node {
             return;
         }
         group.target = Some(level);
+        for member in group.members.clone() {
+            self.release_hold(member, |hold| hold == Hold::UntilTold);
+        }
         self.reconcile(id, now, out);
     }
 
@@ -54,7 +57,9 @@ impl Node {
         match group.phase {
             Phase::Stopping | Phase::Dumping if group.leaving == 0 => self.begin(id, now, out),
             Phase::Starting if group.waiting_on == Some(member) => self.advance(id, now, out),
-            Phase::Checking if group.unconfirmed == 0 => self.settle(id, now, out),
+            Phase::Starting if group.next >= group.members.len() && group.unconfirmed == 0 => {
+                self.settle(id, now, out);
+            }
             Phase::Halting => self.halted(id, now, out),
             Phase::Stopping | Phase::Dumping | Phase::Starting | Phase::Checking => {}
             Phase::Configured | Phase::Done | Phase::Passed | Phase::Failed => {}
@@ -104,7 +109,7 @@ impl Node {
                 return;
             }
         }
-        self.pass(id, Phase::Checking, now, out);
+        // The group stays Starting until the keeper has confirmed them all.
         if self.groups[id as usize].as_ref().is_some_and(|group| group.unconfirmed == 0) {
             self.settle(id, now, out);
         }
@@ -112,6 +117,7 @@ impl Node {
 
     /// All entries were started and confirmed: the result of the tests.
     fn settle(&mut self, id: u32, now: Instant, out: &mut Vec<Action>) {
+        self.pass(id, Phase::Checking, now, out);
         let (mut passed, mut failed, mut others) = (0u32, 0u32, 0u32);
         let members = self.groups[id as usize].as_ref().map_or(&[][..], |group| &group.members);
         for entry in members.iter().filter_map(|&member| self.entry(member)) {
@@ -152,5 +158,6 @@ impl Node {
 /// Whether a group that goes to `level` wants this entry to run.
 pub(super) fn wants(entry: &Entry, level: Option<&Level>) -> bool {
     let has_level = level.is_some_and(|level| entry.spec.levels.contains(level));
-    has_level && entry.spec.mode != Mode::Off && entry.fate != Fate::Forget
+    let may = entry.spec.mode != Mode::Off && entry.hold == Hold::Free;
+    has_level && may && entry.fate != Fate::Forget
 }

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `levels` | what a level told to a group brings about: stop, start in order, settle |
 //! | `table` | what an accepted table changes |
+//! | `hand` | what people ask of single entries |
 //! | `halt` | the end of everything |
 //! | `restore` | going on after the process that ran the engine was lost |
 
 mod halt;
+mod hand;
 mod levels;
 mod restore;
 mod table;
@@ -91,6 +93,7 @@ impl Node {
             Event::TimePassed => {}
             Event::TableAccepted(table) => self.accept(table, now, out),
             Event::Told { group, level } => self.tell(&group, level, now, out),
+            Event::Ordered { entries, order } => self.obey(&entries, order, now, out),
             Event::ShutdownRequested => self.halt(now, out),
             Event::HurryRequested => self.hurry(now, out),
             Event::Spawned { entry, generation, pid } => {
@@ -219,7 +222,7 @@ impl Node {
         if let Some(entry) = entry.filter(|entry| entry.generation == generation) {
             entry.unverified = false;
             self.happen(id, event, now, out);
-        } else if matches!(event, EntryEvent::Exited { leftovers: false, .. } | EntryEvent::Emptied) {
+        } else if event.is_the_last() {
             out.push(Action::Release { entry: id, generation });
         }
     }
@@ -332,8 +335,10 @@ impl Node {
             }
             let waits = match group.phase {
                 Phase::Stopping | Phase::Dumping | Phase::Halting => leaving > 0,
-                Phase::Starting => group.waiting_on.is_some_and(|id| self.entry(id).is_some()),
-                Phase::Checking => unconfirmed > 0,
+                Phase::Starting => {
+                    unconfirmed > 0 || group.waiting_on.is_some_and(|id| self.entry(id).is_some())
+                }
+                Phase::Checking => false,
                 Phase::Configured | Phase::Done | Phase::Passed | Phase::Failed => true,
             };
             if !waits && !self.resuming {
@@ -383,6 +388,7 @@ fn entry_record(id: EntryId, entry: &Entry) -> Record {
             Fate::Replace(_) => FateRecord::Replace,
             Fate::Forget => FateRecord::Forget,
         },
+        hold: entry.hold,
         state: entry.state,
         since: entry.since,
         generation: entry.generation,

@@ -98,6 +98,7 @@ impl Node {
         entry.generation = record.generation;
         entry.pid = record.pid;
         entry.throttle = record.throttle;
+        entry.hold = record.hold;
         entry.history = record.history;
         entry.unverified = entry.is_alive();
         let id = record.id;

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::{Goal, Node};
-use crate::entry::{Entry, Fate, State};
+use crate::entry::{Entry, Fate, Hold, State};
 use crate::event::{Action, EntryId, Notice};
 use crate::group::{Group, Phase};
 use crate::name::EntryKey;
@@ -110,6 +110,10 @@ impl Node {
         let Some(entry) = self.entries[id.0 as usize].as_mut() else { return false };
         if entry.spec == spec && entry.fate == Fate::Keep {
             return false;
+        }
+        if entry.fate == Fate::Forget {
+            // Back before it was gone: a new entry with an old one's remains.
+            entry.hold = Hold::Free;
         }
         let same_life = entry.spec.program == spec.program && entry.spec.mode == spec.mode;
         if same_life || entry.state == State::Down {

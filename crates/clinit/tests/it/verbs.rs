@@ -1,0 +1,163 @@
+//! What all verbs have in common: help, names that are taken, options anywhere, exit codes.
+
+use std::process::Stdio;
+
+use crate::daemon::{Daemon, Place};
+
+const VERBS: [&str; 5] = ["up", "tell", "status", "check", "shutdown"];
+
+/// Verbs of later versions.
+const RESERVED: [&str; 26] = [
+    "daemon",
+    "start",
+    "stop",
+    "restart",
+    "reload",
+    "reset",
+    "signal",
+    "run",
+    "logs",
+    "events",
+    "explain",
+    "plan",
+    "reexec",
+    "cluster",
+    "apply",
+    "history",
+    "rollback",
+    "nodes",
+    "drain",
+    "undrain",
+    "move",
+    "freeze",
+    "unfreeze",
+    "simulate",
+    "show",
+    "import-services",
+];
+
+const EXIT_CODES: &str = "
+exit codes:
+  0  done as asked
+  1  not as asked: faults in a table, a group FAILED, no such group or entry
+  2  the command line makes no sense
+  3  no daemon answers
+  4  the time given with --timeout is over; what was begun goes on
+  5  this user may not
+  6  another daemon has the socket
+  7  the system refused something; the message says what
+";
+
+#[test]
+fn help_lists_verbs_forms_and_exit_codes() {
+    let place = Place::new("");
+    let help = place.bare("--help").done();
+    for verb in VERBS {
+        assert!(help.contains(&format!("\n  {verb} ")), "{verb}: {help}");
+    }
+    for form in ["clinit LEVEL", "clinit GROUP LEVEL", "clinit -d", "clinit -k", "clinit -v ..."] {
+        assert!(help.contains(&format!("\n  {form} ")), "{form}: {help}");
+    }
+    assert!(help.contains(EXIT_CODES), "{help}");
+}
+
+#[test]
+fn the_help_of_every_verb_has_an_example_and_the_exit_codes() {
+    let place = Place::new("");
+    for verb in VERBS {
+        let help = place.bare(&format!("{verb} --help")).done();
+        assert!(help.contains(&format!("usage: clinit {verb}")), "{help}");
+        let (_, examples) = help.split_once("\nexamples:\n").unwrap();
+        assert!(examples.starts_with(&format!("  clinit {verb} ")), "{help}");
+        assert!(help.ends_with(EXIT_CODES), "{help}");
+        assert_eq!(place.bare(&format!("{verb} -h")).done(), help);
+    }
+}
+
+#[test]
+fn version_is_the_packages() {
+    let version = format!("clinit {}\n", env!("CARGO_PKG_VERSION"));
+    Place::new("").bare("--version").is(0, &version, "");
+}
+
+#[test]
+fn verbs_of_later_versions_are_reserved_now() {
+    let place = Place::new("");
+    for word in RESERVED {
+        let said = place.bare(word);
+        let message = format!("clinit: {word} is a verb of a later version\n");
+        assert!(said.err.starts_with(&message), "{said:?}");
+        said.fails(2, &["hint: ", "clinit tell GROUP LEVEL"]);
+    }
+}
+
+#[test]
+fn a_group_or_level_named_like_a_verb_is_reached_with_tell() {
+    let daemon = Daemon::start("status:httpd:up,start:respawn:sleep 1000\n");
+    daemon.clinit("tell status up --wait").is(0, "status up DONE\n", "");
+    daemon.clinit("tell status start --wait").is(0, "status start DONE\n", "");
+    assert!(daemon.clinit("status status").done().contains("\nstatus       start  DONE"));
+    let warnings = daemon.clinit("check cltab").done();
+    for words in ["group `status` is named like a command", "level `up` is named", "level `start` is named"] {
+        assert!(warnings.contains(words), "{words}: {warnings}");
+    }
+}
+
+#[test]
+fn table_and_socket_stand_before_and_behind_a_verb() {
+    let daemon = Daemon::start("web:httpd:1,:respawn:sleep 1000\n");
+    for words in [
+        "-c cltab -s init.s tell web 1",
+        "tell -c cltab -s init.s web 1",
+        "tell web 1 -s init.s -c cltab",
+        "tell web -sinit.s 1 -ccltab",
+    ] {
+        daemon.bare(words).is(0, "level transition started\n", "");
+    }
+}
+
+#[test]
+fn what_a_verb_does_not_know_is_refused() {
+    let daemon = Daemon::start("web:httpd:1,:respawn:sleep 1000\n");
+    for (words, complaint) in [
+        ("status --wait", "status has no option --wait"),
+        ("status -d", "status has no option -d"),
+        ("check --now", "check has no option --now"),
+        ("tell web", "tell wants a group and a level"),
+        ("tell web 1 2", "too many words behind tell"),
+        ("tell web 1 --timeout 3", "--timeout goes with --wait"),
+        ("tell web 1 --wait --timeout soon", "soon is no number of seconds"),
+        ("tell web 1 --wait --timeout -1", "-1"),
+        ("status web mail", "too many words behind status"),
+        ("shutdown web", "too many words behind shutdown"),
+        ("-v status", "-d, -k and -v go with no verb"),
+        ("-k status", "-d, -k and -v go with no verb"),
+        ("status --level", "missing argument"),
+    ] {
+        let said = daemon.clinit(words);
+        said.fails(2, &[complaint, "hint: "]);
+        assert_eq!(said.out, "", "{words}");
+    }
+    assert_eq!(daemon.group("web")["told"], false);
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_reason_to_panic() {
+    let daemon = Daemon::start("web:httpd:1,:respawn:sleep 1000\n");
+    for words in ["status", "status --json", "--help", "check cltab", "web 1 -v"] {
+        let mut command = daemon.command();
+        command.args(["-c", "cltab", "-s", "init.s"]).args(words.split(' '));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        crate::command::finish(child).is(0, "", "");
+    }
+}
+
+#[test]
+fn a_socket_path_that_is_too_long_is_a_fault_of_the_command_line() {
+    let place = Place::new("web:httpd:1,:respawn:sleep 1000\n");
+    let long = "x".repeat(200);
+    for words in ["status", "web 1", "-d", "up cltab"] {
+        place.bare(&format!("-c cltab -s {long} {words}")).fails(2, &["socket", "path", "107", &long]);
+    }
+}
