@@ -1,13 +1,16 @@
 //! One entry: the machine that runs it, one life (generation) after the other.
 //!
 //! What is wanted of an entry ([`Entry::is_wanted`], [`Fate`]) is set by its group; what was last seen is
-//! its [`State`]. The machine is one `match` over both, without a catch-all arm. It carries this table,
-//! which a test prints from the code; a row is a state, and behind each event stand the state that
-//! follows and the actions:
+//! its [`State`]. The machine is one `match` over both, without a catch-all arm. A test prints this table
+//! from the code. Under each state stand the events, where it matters the mode and how the entry fared,
+//! and what follows: the next state and the actions, notices left out. `+` is with leftovers, `-` is nothing.
 //!
 //! ```text
 #![doc = include_str!("entry.transitions.txt")]
 //! ```
+
+#[cfg(test)]
+mod transitions;
 
 use std::time::Duration;
 

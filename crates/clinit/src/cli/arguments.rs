@@ -38,6 +38,12 @@ pub(crate) enum Invocation {
     Status(Status),
     /// `start`, `stop`, `restart`, `reset` or `signal` of entries
     Order(Order),
+    /// `explain NAME`
+    Explain(String),
+    /// `plan [TABLE]`
+    Plan(Check),
+    /// `events`
+    Events { follow: bool, json: bool },
     /// `check [TABLE]`
     Check(Check),
     /// `shutdown`
@@ -90,10 +96,11 @@ pub(crate) struct Status {
     pub(crate) name: Option<String>,
     pub(crate) level: Option<String>,
     pub(crate) clstat: Option<PathBuf>,
+    pub(crate) watch: bool,
     pub(crate) json: bool,
 }
 
-/// The words behind `check`.
+/// The words behind `check` and `plan`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Check {
     pub(crate) table: Option<PathBuf>,
@@ -123,6 +130,8 @@ struct Options {
     wait: bool,
     now: bool,
     now_only: bool,
+    watch: bool,
+    follow: bool,
     json: bool,
     timeout: Option<Duration>,
     level: Option<String>,
@@ -148,10 +157,12 @@ pub(crate) fn parse(dialect: Dialect, words: Vec<OsString>) -> Result<Parsed, Us
             Arg::Short('d') if verb.is_none() && dialect == Dialect::Clinit => original.daemon = true,
             Arg::Short('k') if verb.is_none() => original.shutdown = true,
             Arg::Short('v') if verb.is_none() => original.verbose = true,
+            Arg::Short('f') if verb.is_some_and(|verb| verb.name == "events") => options.follow = true,
             Arg::Long(name) if has_option(verb, name) => match name {
                 "wait" => options.wait = true,
                 "now" => options.now = true,
                 "now-only" => options.now_only = true,
+                "watch" => options.watch = true,
                 "json" => options.json = true,
                 "timeout" => options.timeout = Some(seconds(&parser.value()?)?),
                 "level" => options.level = Some(parser.value()?.string()?),
@@ -239,7 +250,7 @@ fn finish_verb(
 ) -> Result<Invocation, UsageFault> {
     let most = match verb.name {
         "tell" | "signal" => 2,
-        "shutdown" => 0,
+        "shutdown" | "events" => 0,
         _ => 1,
     };
     let shape = format!("usage: clinit {} {}", verb.name, verb.usage.unwrap_or_default());
@@ -260,8 +271,17 @@ fn finish_verb(
             Invocation::Tell(Tell { group: text(group)?, level: text(level)?, wait, timeout })
         }
         "status" => {
-            let Options { level, clstat, json, .. } = options;
-            Invocation::Status(Status { name: operands.next().map(text).transpose()?, level, clstat, json })
+            let Options { level, clstat, watch, json, .. } = options;
+            if watch && (json || clstat.is_some()) {
+                return Err(fault("--watch goes with neither --json nor --clstat", &shape));
+            }
+            Invocation::Status(Status {
+                name: operands.next().map(text).transpose()?,
+                level,
+                clstat,
+                watch,
+                json,
+            })
         }
         "start" | "stop" | "restart" | "reset" | "signal" => {
             let Some(name) = operands.next() else {
@@ -277,6 +297,12 @@ fn finish_verb(
             };
             Invocation::Order(Order { kind, name: text(name)?, timeout: options.timeout })
         }
+        "explain" => match operands.next() {
+            Some(name) => Invocation::Explain(text(name)?),
+            None => return Err(fault("explain wants a group or an entry", &shape)),
+        },
+        "plan" => Invocation::Plan(Check { table: operands.next().map(PathBuf::from), json: options.json }),
+        "events" => Invocation::Events { follow: options.follow, json: options.json },
         "check" => Invocation::Check(Check { table: operands.next().map(PathBuf::from), json: options.json }),
         _ => Invocation::Shutdown { now: options.now, timeout: options.timeout },
     })
@@ -338,7 +364,7 @@ mod tests {
 
     #[test]
     fn verbs_of_later_versions_are_reserved_now() {
-        for line in ["explain web", "import-services /service", "cluster"] {
+        for line in ["logs web", "import-services /service", "cluster"] {
             let fault = parsed(line).unwrap_err();
             assert!(fault.message.contains("later version"), "{fault:?}");
             assert!(fault.hint.unwrap().contains("clinit tell"));

@@ -5,17 +5,20 @@
 //! | `arguments` | from words to an [`arguments::Invocation`] |
 //! | `verbs` | the registry of verbs: help, man page and parser are made from it |
 //! | `original` | the forms of Cluster::Init's and IS::Init's commands |
-//! | `tell`, `status`, `check`, `up`, `shutdown` | one verb each |
+//! | `tell`, `status`, `check`, `up`, `shutdown`, `plan`, `events`, `explain` | one verb each |
 //! | `order` | the verbs for entries: start, stop, restart, reset, signal |
 //! | `exit` | the exit codes |
 //! | `say` | output, and errors with their hints |
 
 mod arguments;
 mod check;
+mod events;
 mod exit;
+mod explain;
 mod help;
 mod order;
 mod original;
+mod plan;
 mod say;
 mod shutdown;
 mod status;
@@ -84,6 +87,9 @@ pub(crate) fn main(name: &OsStr, words: Vec<OsString>) -> Exit {
         Invocation::Tell(tell) => tell::run(&place, &tell),
         Invocation::Status(status) => status::run(&place, &status),
         Invocation::Order(order) => order::run(&place, &order),
+        Invocation::Explain(name) => explain::run(&place, &name),
+        Invocation::Plan(plan) => plan::run(&place, &plan),
+        Invocation::Events { follow, json } => events::run(&place, follow, json),
         Invocation::Check(check) => check::run(&place, &check),
         Invocation::Shutdown { now, timeout } => shutdown::run(&place, now, timeout),
     }

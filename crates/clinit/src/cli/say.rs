@@ -14,6 +14,13 @@ pub(crate) fn line(text: &str) -> Exit {
     text_as_it_is(&format!("{text}\n"))
 }
 
+/// Prints a line, and fails when nobody reads any more.
+pub(crate) fn line_or_gone(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}")?;
+    out.flush()
+}
+
 /// Prints text that has its line ends.
 pub(crate) fn text_as_it_is(text: &str) -> Exit {
     let mut out = io::stdout().lock();

@@ -17,6 +17,9 @@ pub(crate) fn run(place: &Place, status: &Status) -> Exit {
     if let Some(path) = &status.clstat {
         return from_file(path, status);
     }
+    if status.watch {
+        return watch(place, status);
+    }
     match ask(place, status.name.as_deref()) {
         Ok(mut reply) => {
             if let Some(level) = &status.level {
@@ -34,8 +37,30 @@ pub(crate) fn run(place: &Place, status: &Status) -> Exit {
     }
 }
 
+/// Shows the table every second, until the reader or the daemon is gone.
+fn watch(place: &Place, status: &Status) -> Exit {
+    loop {
+        match ask(place, status.name.as_deref()) {
+            Ok(mut reply) => {
+                if let Some(level) = &status.level {
+                    reply
+                        .groups
+                        .retain(|group| group.level.as_ref().is_some_and(|has| has.as_str() == level));
+                }
+                // Home, the table, and nothing of what stood there before.
+                let text = format!("\u{1b}[H\u{1b}[J{}", table(&reply.groups));
+                if say::line_or_gone(&text).is_err() {
+                    return Exit::Done;
+                }
+            }
+            Err(error) => return say::client_error(&error),
+        }
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    }
+}
+
 /// A bare name is a group's, else a tag.
-fn ask(place: &Place, name: Option<&str>) -> Result<StatusReply, ClientError> {
+pub(super) fn ask(place: &Place, name: Option<&str>) -> Result<StatusReply, ClientError> {
     let mut client = place.connect()?;
     let Some(name) = name else { return client.status(&Call::default()) };
     let of_tag = Call { group: None, tag: Some(name.to_owned()) };
@@ -119,7 +144,7 @@ fn last_exit(entry: &EntryStatus) -> String {
 }
 
 /// A length of time in its two largest units.
-fn span(ms: u64) -> String {
+pub(super) fn span(ms: u64) -> String {
     let seconds = ms / 1000;
     match seconds {
         0 => format!("{ms}ms"),

@@ -43,11 +43,12 @@ pub(crate) const VERBS: &[Verb] = &[
     },
     Verb {
         name: "status",
-        usage: Some("[GROUP | GROUP/TAG | TAG] [--level LEVEL] [--clstat FILE] [--json]"),
+        usage: Some("[GROUP | GROUP/TAG | TAG] [--level LEVEL] [--clstat FILE] [--watch] [--json]"),
         about: "show groups and entries: state, pid, since when, restarts, last exit and why",
         options: &[
             ("--level LEVEL", "only groups that have this level"),
             ("--clstat FILE", "read a status file, of this or another machine; no daemon is asked"),
+            ("--watch", "show it again every second, until Ctrl-C"),
             JSON,
         ],
         examples: &[
@@ -91,6 +92,30 @@ pub(crate) const VERBS: &[Verb] = &[
         examples: &[("clinit signal web/httpd HUP", "by name, with or without SIG, or by number")],
     },
     Verb {
+        name: "explain",
+        usage: Some("GROUP | GROUP/TAG | TAG"),
+        about: "say why a group or entry is as it is, what happens next, and what to do",
+        options: &[],
+        examples: &[("clinit explain web/httpd", "state, since when, causes, what follows, remedy")],
+    },
+    Verb {
+        name: "plan",
+        usage: Some("[TABLE] [--json]"),
+        about: "show what a reread would start, stop and restart, and why; changes nothing",
+        options: &[JSON],
+        examples: &[
+            ("clinit plan", "before clinit rereads the edited table"),
+            ("clinit plan /tmp/cltab.new", "what another table would change"),
+        ],
+    },
+    Verb {
+        name: "events",
+        usage: Some("[-f] [--json]"),
+        about: "show what happened lately, and with -f what happens",
+        options: &[("-f", "go on until Ctrl-C"), JSON],
+        examples: &[("clinit events -f --json", "one JSON object a line, for programs")],
+    },
+    Verb {
         name: "check",
         usage: Some("[TABLE] [--json]"),
         about: "find all faults of a table, and what is doubtful in it",
@@ -108,9 +133,6 @@ pub(crate) const VERBS: &[Verb] = &[
     reserved("reload"),
     reserved("run"),
     reserved("logs"),
-    reserved("events"),
-    reserved("explain"),
-    reserved("plan"),
     reserved("reexec"),
     reserved("cluster"),
     reserved("apply"),

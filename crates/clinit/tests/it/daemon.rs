@@ -362,6 +362,15 @@ impl Daemon {
         Self { place, child }
     }
 
+    /// Starts another daemon with `clinit -d` where one has ended.
+    #[track_caller]
+    pub(crate) fn restart(&self) {
+        let mut command = self.command();
+        command.args(["-c", "cltab", "-s", "init.s", "-d"]);
+        let _ended = self.child.replace(self.begin_into_files(&mut command)).wait();
+        self.wait_answer();
+    }
+
     /// Waits until the daemon answers.
     #[track_caller]
     pub(crate) fn wait_answer(&self) {

@@ -6,6 +6,7 @@ use std::process::Command;
 use crate::command::{CLINIT, Said, program, run};
 use crate::daemon::Place;
 use crate::process::{cwd, session};
+use crate::user::{make_folder_for_unprivileged, unprivileged_as};
 use crate::wait::eventually;
 
 const WEB: &str = "web:httpd:start:respawn:sleep 1000\n";
@@ -50,6 +51,24 @@ fn without_operands_it_starts_a_daemon_too() {
     let place = place(WEB);
     isinit(&place, "").is(0, "", "");
     assert_eq!(place.group("web")["told"], false);
+}
+
+#[test]
+fn its_paths_are_those_of_old() {
+    let place = Place::new("");
+    ["run", "config"].into_iter().for_each(|name| make_folder_for_unprivileged(&place, name));
+    place.write("config/isinittab", WEB);
+    let isinit = |words: &str| {
+        let mut command = unprivileged_as(&place, "isinit", words);
+        command.env("XDG_RUNTIME_DIR", place.path("run")).env("XDG_CONFIG_HOME", place.path("config"));
+        run(&mut command)
+    };
+    isinit("web start").is(0, "", "");
+    assert!(place.has("run/is/init.s"));
+    eventually("the transition's end", || isinit("-v").out == "web start DONE\n");
+    isinit("-k").is(0, "", "");
+    eventually("the end", || place.processes().is_empty());
+    assert_eq!(std::fs::read_dir(place.path("run/is")).unwrap().count(), 0, "it wrote no status file");
 }
 
 #[test]

@@ -75,11 +75,6 @@ pub(crate) fn all() -> Vec<u32> {
     names.filter_map(|name| name.to_str()?.parse().ok()).collect()
 }
 
-/// Its living children.
-pub(crate) fn children(pid: u32) -> Vec<u32> {
-    all().into_iter().filter(|&child| parent(child) == pid && is_alive(child)).collect()
-}
-
 /// Sends a signal to a process that is known to be the test's own.
 pub(crate) fn send(pid: u32, signal: Signal) {
     let _gone = kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal);

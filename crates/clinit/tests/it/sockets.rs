@@ -1,7 +1,7 @@
 //! Who has the socket: one daemon, whatever lies around and whoever comes at the same time.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::process::Child;
 
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use crate::command::{finish, run};
 use crate::daemon::{Daemon, Place};
 use crate::process::send;
-use crate::user::{STRANGER, as_ordinary_user, as_stranger, can_be_stranger, is_root};
+use crate::user::{can_be_stranger, make_folder_for_unprivileged, unprivileged};
 use crate::wait::{eventually, wait_for};
 
 const WEB: &str = "web:httpd:start,:respawn:sleep 1000\n";
@@ -119,7 +119,7 @@ fn without_permission_it_says_so() {
         return;
     }
     let place = Place::new(WEB);
-    let said = run(&mut as_stranger(&place, "-c cltab -s init.s -d"));
+    let said = run(&mut unprivileged(&place, "-c cltab -s init.s -d"));
     said.fails(5, &["init.s", "Permission denied"]);
     assert!(!place.has("init.s.state"));
 }
@@ -138,15 +138,11 @@ fn the_socket_is_its_owners_unless_the_table_says_otherwise() {
 fn an_ordinary_user_has_paths_of_the_own() {
     let place = Place::new("");
     for folder in ["run", "config"] {
-        fs::create_dir(place.path(folder)).unwrap();
-        if is_root() {
-            chown(place.path(folder), Some(STRANGER), Some(STRANGER)).unwrap();
-        }
-        place.chmod(folder, 0o700);
+        make_folder_for_unprivileged(&place, folder);
     }
     place.write("config/cltab", WEB);
     let clinit = |words: &str| {
-        let mut command = as_ordinary_user(&place, words);
+        let mut command = unprivileged(&place, words);
         command.env("XDG_RUNTIME_DIR", place.path("run")).env("XDG_CONFIG_HOME", place.path("config"));
         run(&mut command)
     };

@@ -1,6 +1,5 @@
 //! Users who are neither root nor the daemon's own: they may read if the socket lets them in, and change nothing.
 
-use std::os::unix::fs::chown;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -8,7 +7,7 @@ use std::process::{Command, Stdio};
 use crate::command::{Said, finish, run};
 use crate::daemon::{Daemon, Place};
 use crate::process::status;
-use crate::user::{STRANGER, as_stranger, can_be_stranger};
+use crate::user::{STRANGER, can_be_stranger, give_to_unprivileged, unprivileged};
 
 /// A daemon whose socket lets everybody in.
 fn open() -> Daemon {
@@ -16,7 +15,7 @@ fn open() -> Daemon {
 }
 
 fn clinit(daemon: &Daemon, words: &str) -> Said {
-    run(&mut as_stranger(daemon, &format!("-s init.s {words}")))
+    run(&mut unprivileged(daemon, &format!("-s init.s {words}")))
 }
 
 #[test]
@@ -88,8 +87,8 @@ fn root_and_the_user_who_runs_the_daemon_may_change_things() {
         return;
     }
     let place = Place::new("web:httpd:start,:respawn:sleep 1000\n");
-    chown(place.path(""), Some(STRANGER), Some(STRANGER)).unwrap();
-    let mut command = as_stranger(&place, "-c cltab -s init.s -d");
+    give_to_unprivileged(&place, "");
+    let mut command = unprivileged(&place, "-c cltab -s init.s -d");
     let daemon = Daemon::by(place, &mut command);
     clinit(&daemon, "tell web start --wait").is(0, "web start DONE\n", "");
     assert!(status(daemon.pid("httpd"), "Uid").starts_with("65534\t"));

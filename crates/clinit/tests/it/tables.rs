@@ -78,7 +78,7 @@ fn a_table_that_may_not_be_read_says_so() {
     }
     let place = Place::new("");
     place.chmod("cltab", 0o600);
-    let said = crate::command::run(&mut crate::user::as_stranger(&place, "check cltab"));
+    let said = crate::command::run(&mut crate::user::unprivileged(&place, "check cltab"));
     said.fails(1, &["no permission to read cltab"]);
 }
 

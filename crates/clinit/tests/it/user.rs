@@ -1,9 +1,10 @@
 //! Who runs the tests, and who else could.
 
+use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::command::program;
+use crate::command::{CLINIT, program};
 use crate::daemon::Place;
 
 /// A user who is nobody in particular.
@@ -29,23 +30,35 @@ pub(crate) fn can_be_stranger() -> bool {
 }
 
 /// `clinit WORDS` in a place, as a user who is not root.
-pub(crate) fn as_ordinary_user(place: &Place, words: &str) -> Command {
-    if is_root() {
-        return as_stranger(place, words);
+pub(crate) fn unprivileged(place: &Place, words: &str) -> Command {
+    unprivileged_as(place, "clinit", words)
+}
+
+/// The program called by this name, as a user who is not root. It is a copy: the one that was built may be
+/// in a folder that is closed to others.
+pub(crate) fn unprivileged_as(place: &Place, name: &str, words: &str) -> Command {
+    let copy = place.path(name);
+    if !place.has(name) {
+        std::fs::copy(CLINIT, &copy).unwrap();
     }
-    let mut command = place.command();
-    command.args(words.split_whitespace());
+    let mut command = program(copy.to_str().unwrap());
+    if is_root() {
+        command.uid(STRANGER).gid(STRANGER);
+    }
+    command.current_dir(place.path("")).args(words.split_whitespace());
     command
 }
 
-/// `clinit WORDS` in a place, as another user: a copy of the program, as the built one may be in a folder
-/// that is closed to others.
-pub(crate) fn as_stranger(place: &Place, words: &str) -> Command {
-    let copy = place.path("clinit");
-    if !place.has("clinit") {
-        std::fs::copy(crate::command::CLINIT, &copy).unwrap();
+/// Makes a folder that is the unprivileged user's alone.
+pub(crate) fn make_folder_for_unprivileged(place: &Place, name: &str) {
+    std::fs::create_dir(place.path(name)).unwrap();
+    give_to_unprivileged(place, name);
+    place.chmod(name, 0o700);
+}
+
+/// Makes the unprivileged user the owner of a file or folder.
+pub(crate) fn give_to_unprivileged(place: &Place, name: &str) {
+    if is_root() {
+        chown(place.path(name), Some(STRANGER), Some(STRANGER)).unwrap();
     }
-    let mut command = program(copy.to_str().unwrap());
-    command.uid(STRANGER).gid(STRANGER).current_dir(place.path("")).args(words.split_whitespace());
-    command
 }

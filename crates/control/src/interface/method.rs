@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    GetInfo, GetInterfaceDescription, Reread, Reset, Restart, Shutdown, Signal, Start, Status, Stop, Tell,
+    Events, GetInfo, GetInterfaceDescription, Plan, Reread, Reset, Restart, Shutdown, Signal, Start, Status,
+    Stop, Tell,
 };
 
 /// A method; the value holds the parameters of one call.
@@ -16,7 +17,7 @@ pub trait Method: Serialize {
 }
 
 /// The full names of all methods.
-pub const METHODS: [&str; 11] = [
+pub const METHODS: [&str; 13] = [
     Tell::NAME,
     Status::NAME,
     Start::NAME,
@@ -24,6 +25,8 @@ pub const METHODS: [&str; 11] = [
     Restart::NAME,
     Reset::NAME,
     Signal::NAME,
+    Plan::NAME,
+    Events::NAME,
     Reread::NAME,
     Shutdown::NAME,
     GetInfo::NAME,

@@ -11,6 +11,7 @@ mod order;
 mod request;
 mod service;
 mod status;
+mod watch;
 
 pub use error::CallError;
 pub use init::{Fault, Outcome, Reread, RereadReply, Shutdown, ShutdownReply, Tell, TellReply};
@@ -24,3 +25,4 @@ pub use service::{
 pub use status::{
     DaemonStatus, EntryState, EntryStatus, ExitStatus, GroupState, GroupStatus, Status, StatusReply,
 };
+pub use watch::{Event, Events, EventsReply, Plan, PlanLine, PlanReply, PlanStep};

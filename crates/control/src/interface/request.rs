@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::{
-    CallError, GetInfo, GetInterfaceDescription, INIT, Method, Reread, Reset, Restart, SERVICE, Shutdown,
-    Signal, Start, Status, Stop, Tell,
+    CallError, Events, GetInfo, GetInterfaceDescription, INIT, Method, Plan, Reread, Reset, Restart, SERVICE,
+    Shutdown, Signal, Start, Status, Stop, Tell,
 };
 use crate::message::{Call, opens_object};
 
@@ -30,6 +30,10 @@ pub enum Request {
     Reset(Reset),
     /// Send entries a signal.
     Signal(Signal),
+    /// Say what a table would change.
+    Plan(Plan),
+    /// Say what happened, and what happens.
+    Events(Events),
     /// Reread the table.
     Reread(Reread),
     /// End.
@@ -72,6 +76,10 @@ impl Request {
                 let (group, tag) = (given.optional("group")?, given.optional("tag")?);
                 Ok(Signal { group, tag, signal: given.required("signal")? })
             })?),
+            Plan::NAME => Self::Plan(read(call, |given| Ok(Plan { table: given.optional("table")? }))?),
+            Events::NAME => Self::Events(read(call, |given| {
+                Ok(Events { follow: given.optional("follow")?.unwrap_or_default() })
+            })?),
             Reread::NAME => Self::Reread(read(call, |_| Ok(Reread {}))?),
             Shutdown::NAME => Self::Shutdown(read(call, |given| {
                 Ok(Shutdown { now: given.optional("now")?.unwrap_or_default() })
@@ -99,6 +107,8 @@ impl Request {
             Self::Restart(_) => Restart::NAME,
             Self::Reset(_) => Reset::NAME,
             Self::Signal(_) => Signal::NAME,
+            Self::Plan(_) => Plan::NAME,
+            Self::Events(_) => Events::NAME,
             Self::Reread(_) => Reread::NAME,
             Self::Shutdown(_) => Shutdown::NAME,
             Self::GetInfo(_) => GetInfo::NAME,

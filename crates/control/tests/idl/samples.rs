@@ -1,9 +1,10 @@
 //! Samples of every type of the interfaces: with all there can be, and with no more than there must be.
 
 use clinit_control::interface::{
-    CallError, DaemonStatus, EntryState, EntryStatus, ExitStatus, Fault, GetInfo, GetInterfaceDescription,
-    GroupState, GroupStatus, Method, OrderReply, OrderedEntry, Outcome, Reread, RereadReply, Reset, Restart,
-    Shutdown, ShutdownReply, Signal, Start, Status, StatusReply, Stop, Tell, TellReply,
+    CallError, DaemonStatus, EntryState, EntryStatus, Event, Events, EventsReply, ExitStatus, Fault, GetInfo,
+    GetInterfaceDescription, GroupState, GroupStatus, Method, OrderReply, OrderedEntry, Outcome, Plan,
+    PlanLine, PlanReply, PlanStep, Reread, RereadReply, Reset, Restart, Shutdown, ShutdownReply, Signal,
+    Start, Status, StatusReply, Stop, Tell, TellReply,
 };
 use clinit_engine::name::{GroupName, Level, Tag};
 use clinit_engine::spec::Mode;
@@ -52,6 +53,11 @@ pub(crate) fn methods() -> Vec<Sample> {
             ],
             &orders(),
         ),
+        sample(
+            &[Plan::default(), Plan { table: Some(text()) }],
+            &[PlanReply { lines: plan_lines(), faults: faults(), warnings: faults() }],
+        ),
+        sample(&[Events { follow: false }, Events { follow: true }], &events()),
         sample(&[Reread {}], &[RereadReply { changed: true, faults: faults(), warnings: faults() }]),
         sample(&[Shutdown { now: true }, Shutdown { now: false }], &[ShutdownReply::default()]),
         sample(&[GetInfo {}], &[GetInfo {}.answer()]),
@@ -67,6 +73,26 @@ fn sample<M: Method>(parameters: &[M], replies: &[M::Reply]) -> Sample {
     }
     let parameters = parameters.iter().map(|parameters| to_value(parameters).unwrap()).collect();
     Sample { method: M::NAME, parameters, replies }
+}
+
+fn plan_lines() -> Vec<PlanLine> {
+    let steps = [
+        PlanStep::Start,
+        PlanStep::Stop,
+        PlanStep::Restart,
+        PlanStep::Change,
+        PlanStep::Add,
+        PlanStep::Forget,
+    ];
+    let (group, tag) = (GroupName::new("web").unwrap(), Tag::new("httpd").unwrap());
+    steps.map(|step| PlanLine { group: group.clone(), tag: tag.clone(), step, why: text() }).to_vec()
+}
+
+fn events() -> Vec<EventsReply> {
+    let (group, tag) = (GroupName::new("web").unwrap(), Tag::new("httpd").unwrap());
+    let event = Event { time_ms: 1, group, tag: None, kind: text(), text: text() };
+    let of_entry = Event { tag: Some(tag), ..event.clone() };
+    vec![EventsReply { event: Some(event) }, EventsReply { event: Some(of_entry) }, EventsReply::default()]
 }
 
 fn orders() -> Vec<OrderReply> {

@@ -119,6 +119,7 @@ impl Engine {
         let path = std::env::var_os("PATH");
         let mut engine = Self {
             lowering: Lowering::new(path.as_deref(), &setup.socket, setup.manner),
+            events: super::events::Events::default(),
             notes: Notes::new(setup.manner, label(&setup)),
             keeper_pid: getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs()),
             clients: Clients::new(geteuid().as_raw()),

@@ -152,6 +152,11 @@ impl Clients {
         uid == 0 || uid == self.own_uid
     }
 
+    /// Whether a client is still connected.
+    pub(crate) fn is_there(&self, id: ClientId) -> bool {
+        self.clients.contains_key(&id)
+    }
+
     /// Whether a client may change things.
     pub(crate) fn is_trusted(&self, id: ClientId) -> bool {
         self.clients.get(&id).is_some_and(|client| self.may_change(client.uid))

@@ -14,6 +14,8 @@ use std::thread::{Builder, JoinHandle};
 use clinit_table::{LoadError, ParseOptions, Parsed, Source};
 use rustix::event::{EventfdFlags, eventfd};
 
+use super::clients::ClientId;
+
 /// What came of reading the table.
 #[derive(Debug)]
 pub(crate) enum TableRead {
@@ -25,9 +27,19 @@ pub(crate) enum TableRead {
     Failed(LoadError),
 }
 
+/// Who wants to know what a table would change.
+#[derive(Debug)]
+pub(crate) struct Looker {
+    pub(crate) client: ClientId,
+    pub(crate) oneway: bool,
+    /// The table's path, as it is shown.
+    pub(crate) name: String,
+}
+
 /// What is asked.
 enum Job {
     ReadTable { path: PathBuf, options: ParseOptions, known: Arc<Vec<Source>> },
+    LookAtTable { path: PathBuf, options: ParseOptions, looker: Looker },
     WriteStatus { path: PathBuf, text: String },
     RemoveStatus { path: PathBuf },
 }
@@ -36,6 +48,7 @@ enum Job {
 #[derive(Debug)]
 pub(crate) enum Done {
     TableRead(TableRead),
+    TableLookedAt(Looker, Result<Box<Parsed>, LoadError>),
     StatusWritten(io::Result<()>),
     StatusRemoved,
 }
@@ -77,6 +90,10 @@ impl Disk {
         self.ask(Job::ReadTable { path: path.to_owned(), options, known: Arc::clone(known) });
     }
 
+    pub(crate) fn look_at_table(&self, path: &Path, options: ParseOptions, looker: Looker) {
+        self.ask(Job::LookAtTable { path: path.to_owned(), options, looker });
+    }
+
     pub(crate) fn write_status(&self, path: &Path, text: String) {
         self.ask(Job::WriteStatus { path: path.to_owned(), text });
     }
@@ -96,6 +113,10 @@ fn work(queue: &Receiver<Job>, results: &Sender<Done>, ready: &OwnedFd) {
     while let Some(job) = next.take().or_else(|| queue.recv().ok()) {
         let done = match job {
             Job::ReadTable { path, options, known } => Done::TableRead(read_table(&path, options, &known)),
+            Job::LookAtTable { path, options, looker } => {
+                let parsed = clinit_table::load(&path).map(|sources| clinit_table::parse(&sources, options));
+                Done::TableLookedAt(looker, parsed.map(Box::new))
+            }
             Job::WriteStatus { path, text } => {
                 // A newer status makes this one needless.
                 match queue.try_recv() {

@@ -22,11 +22,12 @@
 //! | `journal`, `tablefile` | what outlives the engine |
 //! | `lowering` | entries to orders |
 //! | `packets` | links to keeper and logger |
-//! | `view`, `notes` | state and change, for people |
+//! | `view`, `notes`, `events` | state and change, for people |
 
 mod begin;
 mod clients;
 mod disk;
+mod events;
 mod journal;
 mod lowering;
 mod notes;
@@ -70,6 +71,7 @@ pub(crate) struct Engine {
     journal: journal::Journal,
     tables: tables::Tables,
     notes: notes::Notes,
+    events: events::Events,
     /// What this turn's events brought, to be done when it is remembered.
     actions: Vec<Action>,
     /// What is to be remembered beside the node's own records.

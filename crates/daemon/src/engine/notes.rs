@@ -4,17 +4,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use clinit_control::interface::Fault;
-use clinit_engine::entry::Entry;
+use clinit_control::interface::{Event, Fault};
 use clinit_engine::event::{EntryId, Exit, Next, Notice};
 use clinit_engine::group::Phase;
-use clinit_engine::name::EntryKey;
+use clinit_engine::name::{EntryKey, GroupName, Tag};
 use clinit_engine::node::Node;
 use clinit_engine::time::Instant;
 
 use super::view;
 use crate::roles::Manner;
+
+/// What is to be said of something that happened.
+struct Said {
+    group: GroupName,
+    tag: Option<Tag>,
+    kind: &'static str,
+    text: String,
+    /// A daemon does not say it.
+    is_ordinary: bool,
+}
 
 /// The daemon's voice.
 #[derive(Debug)]
@@ -63,78 +73,96 @@ impl Notes {
     }
 
     /// Says what happened, as far as people care: everything with `up`; of a daemon, what is out of the
-    /// ordinary and where its groups stand.
-    pub(crate) fn notice(&mut self, notice: &Notice, node: &Node, now: Instant) {
-        let all = self.manner == Manner::Up;
-        match notice {
+    /// ordinary and where its groups stand. Returns it for those who follow events.
+    pub(crate) fn notice(&mut self, notice: &Notice, node: &Node, now: Instant) -> Option<Event> {
+        let said = self.describe(notice, node, now)?;
+        let name = match &said.tag {
+            Some(tag) => format!("{}/{tag}", said.group),
+            None => said.group.to_string(),
+        };
+        if self.manner == Manner::Up || !said.is_ordinary {
+            self.say(&format!("{name}: {}", said.text));
+        }
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Some(Event {
+            time_ms: view::milliseconds(since_epoch),
+            group: said.group,
+            tag: said.tag,
+            kind: said.kind.to_owned(),
+            text: said.text,
+        })
+    }
+
+    fn describe(&mut self, notice: &Notice, node: &Node, now: Instant) -> Option<Said> {
+        let of_group = |group: &GroupName, is_ordinary, kind, text| {
+            Some(Said { group: group.clone(), tag: None, kind, text, is_ordinary })
+        };
+        let entry = match notice {
             Notice::GroupChanged { group, level, target, phase } => {
                 let level = level.as_ref().map_or("-", |level| level.as_str());
                 let aim = target.as_ref().map_or("-", |level| level.as_str());
-                match phase {
-                    Phase::Starting if all => self.say(&format!("{group}: level {level}: starting")),
-                    Phase::Stopping if all => {
-                        self.say(&format!("{group}: leaving level {level} for {aim}: stopping"));
-                    }
-                    Phase::Dumping if all => self.say(&format!("{group}: stopping what the table changed")),
-                    Phase::Halting if all => self.say(&format!("{group}: halting")),
-                    Phase::Configured if all => self.say(&format!("{group}: stopped")),
-                    Phase::Done | Phase::Passed | Phase::Failed => {
-                        self.say(&format!("{group}: level {level}: {phase}"));
-                    }
-                    Phase::Starting | Phase::Stopping | Phase::Dumping | Phase::Checking => {}
-                    Phase::Halting | Phase::Configured => {}
-                }
+                let (is_ordinary, text) = match phase {
+                    Phase::Starting => (true, format!("level {level}: starting")),
+                    Phase::Stopping if level == aim => (true, "stopping what is not wanted".to_owned()),
+                    Phase::Stopping => (true, format!("leaving level {level} for {aim}: stopping")),
+                    Phase::Dumping => (true, "stopping what the table changed".to_owned()),
+                    Phase::Halting => (true, "halting".to_owned()),
+                    Phase::Configured => (true, "stopped".to_owned()),
+                    Phase::Done | Phase::Passed | Phase::Failed => (false, format!("level {level}: {phase}")),
+                    Phase::Checking => return None,
+                };
+                return of_group(group, is_ordinary, "group", text);
             }
             Notice::GroupForgotten { group } => {
-                self.say(&format!("{group}: gone: the table has it no longer"));
+                return of_group(group, false, "gone", "gone: the table has it no longer".to_owned());
             }
-            Notice::Started { entry, pid } => {
-                self.lacking.remove(entry);
-                if all {
-                    self.say_of(*entry, &format!("started, pid {pid}"));
-                }
+            Notice::Started { entry, .. } | Notice::Stopping { entry } | Notice::Killing { entry } => *entry,
+            Notice::NotSpawned { entry, .. } | Notice::Ended { entry, .. } => *entry,
+        };
+        let (is_ordinary, kind, text) = match notice {
+            Notice::GroupChanged { .. } | Notice::GroupForgotten { .. } => return None,
+            Notice::Started { pid, .. } => {
+                self.lacking.remove(&entry);
+                (true, "started", format!("started, pid {pid}"))
             }
-            Notice::Stopping { entry } => {
-                self.lacking.remove(entry);
-                if all {
-                    self.say_of(*entry, "stopping");
-                }
+            Notice::Stopping { .. } => {
+                self.lacking.remove(&entry);
+                (true, "stopping", "stopping".to_owned())
             }
-            Notice::Killing { entry } => self.say_of(*entry, "did not stop in time: killing it"),
-            Notice::NotSpawned { entry, errno, .. } => {
+            Notice::Killing { .. } => (false, "killing", "did not stop in time: killing it".to_owned()),
+            Notice::NotSpawned { errno, .. } => {
                 // Once, not every second.
-                if self.lacking.insert(*entry) {
-                    let lack = view::lack_text(*errno);
-                    self.say_of(*entry, &format!("no process to be had: {lack}; trying again every second"));
+                if !self.lacking.insert(entry) {
+                    return None;
                 }
+                let lack = view::lack_text(*errno);
+                (false, "not_spawned", format!("no process to be had: {lack}; trying again every second"))
             }
-            Notice::Ended { entry, exit, next } => self.ended(*entry, *exit, *next, node, now),
+            Notice::Ended { exit, next, .. } => {
+                let (is_ordinary, text) = ended(entry, *exit, *next, node, now);
+                (is_ordinary, "ended", text)
+            }
+        };
+        let EntryKey { group, tag } = self.names.get(&entry)?.clone();
+        Some(Said { group, tag: Some(tag), kind, text, is_ordinary })
+    }
+}
+
+/// How a main process ended and what follows, and whether that is as it should be.
+fn ended(id: EntryId, exit: Exit, next: Next, node: &Node, now: Instant) -> (bool, String) {
+    let how = match node.entry(id) {
+        Some(entry) => view::exit_status(exit, entry).to_string(),
+        None => "ended".to_owned(),
+    };
+    match next {
+        Next::Down => (true, how),
+        Next::Done => (exit.is_success(), how),
+        Next::Respawn => (false, format!("{how}: started again")),
+        Next::Clear => (false, format!("{how}: started again when the rest of it is gone")),
+        Next::Pause(until) => {
+            let seconds = until.since(now).as_secs_f64().round();
+            let starts = node.entry(id).map_or(0, |entry| entry.spec().policy.throttle.starts);
+            (false, format!("{how}: started {starts} times too quickly: sleeping {seconds} seconds"))
         }
-    }
-
-    fn ended(&mut self, id: EntryId, exit: Exit, next: Next, node: &Node, now: Instant) {
-        let how = match node.entry(id) {
-            Some(entry) => view::exit_status(exit, entry).to_string(),
-            None => "ended".to_owned(),
-        };
-        let failed = !exit.is_success();
-        let follows = match next {
-            Next::Down | Next::Done if self.manner == Manner::Up => String::new(),
-            Next::Done if failed => String::new(),
-            Next::Down | Next::Done => return,
-            Next::Respawn => ": started again".to_owned(),
-            Next::Clear => ": started again when the rest of it is gone".to_owned(),
-            Next::Pause(until) => {
-                let seconds = until.since(now).as_secs_f64().round();
-                let starts = node.entry(id).map_or(0, |entry: &Entry| entry.spec().policy.throttle.starts);
-                format!(": started {starts} times too quickly: sleeping {seconds} seconds")
-            }
-        };
-        self.say_of(id, &format!("{how}{follows}"));
-    }
-
-    fn say_of(&mut self, id: EntryId, text: &str) {
-        let name = self.names.get(&id).map_or_else(|| id.to_string(), ToString::to_string);
-        self.say(&format!("{name}: {text}"));
     }
 }

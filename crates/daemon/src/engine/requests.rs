@@ -1,10 +1,11 @@
 //! Answering the socket's calls.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clinit_control::interface::{
-    DaemonStatus, OrderReply, OrderedEntry, Outcome, RereadReply, ShutdownReply, Status, StatusReply, Tell,
-    TellReply,
+    DaemonStatus, EventsReply, OrderReply, OrderedEntry, Outcome, PlanReply, RereadReply, ShutdownReply,
+    Status, StatusReply, Tell, TellReply,
 };
 use clinit_control::message::{Call, Reply};
 use clinit_control::{CallError, Request};
@@ -13,10 +14,11 @@ use clinit_engine::event::{EntryId, Event, Notice, Order};
 use clinit_engine::group::Phase;
 use clinit_engine::name::{EntryKey, GroupName, Level, Tag};
 use clinit_engine::time::Instant;
-use clinit_table::nearest;
+use clinit_table::{LoadError, ParseOptions, Parsed, nearest};
 
 use super::clients::{ClientId, Message};
-use super::tables::Waiting;
+use super::disk::Looker;
+use super::tables::{Waiting, judge, unreadable};
 use super::{Engine, view};
 
 /// How long a transition that has ended may be looked at before its end is told.
@@ -109,6 +111,20 @@ impl Engine {
                     self.finish(client, oneway, Ok(ShutdownReply::default()), now);
                 }
             }
+            Ok(Request::Plan(plan)) => {
+                let options = ParseOptions { dialect: self.setup.dialect };
+                let path = plan.table.map_or_else(|| self.setup.table.clone(), PathBuf::from);
+                let name = path.to_string_lossy().into_owned();
+                self.disk.look_at_table(&path, options, Looker { client, oneway, name });
+            }
+            Ok(Request::Events(_)) if !more => {
+                self.finish::<EventsReply>(client, oneway, Err(CallError::ExpectedMore), now);
+            }
+            Ok(Request::Events(events)) => {
+                if oneway || self.events.tell(client, events.follow, &mut self.clients) {
+                    self.clients.answered(client, now);
+                }
+            }
             Ok(Request::GetInfo(info)) => self.finish(client, oneway, Ok(info.answer()), now),
             Ok(Request::GetInterfaceDescription(description)) => {
                 self.finish(client, oneway, description.answer(), now);
@@ -123,6 +139,8 @@ impl Engine {
             Request::Status(_) | Request::GetInfo(_) | Request::GetInterfaceDescription(_) => {
                 return Ok(request);
             }
+            Request::Events(_) => return Ok(request),
+            Request::Plan(_) => "to have a table read",
             Request::Tell(_) => "to tell a group its level",
             Request::Start(_) | Request::Stop(_) | Request::Restart(_) => "to start or stop an entry",
             Request::Reset(_) | Request::Signal(_) => "to reset an entry or send it a signal",
@@ -210,6 +228,21 @@ impl Engine {
         }
         self.happen(Event::Told { group: group.clone(), level: level.clone() }, now);
         Ok(TellReply::started(group, level, warning, self.tables.verdict.faults.clone()))
+    }
+
+    /// Tells what a table would change.
+    pub(crate) fn tell_plan(&mut self, looker: Looker, parsed: Result<Box<Parsed>, LoadError>, now: Instant) {
+        let (verdict, lines) = match parsed {
+            Ok(parsed) => {
+                let verdict = judge(&parsed, self.setup.dialect, &looker.name);
+                let lines =
+                    if verdict.faults.is_empty() { self.node.plan(&parsed.table) } else { Vec::new() };
+                (verdict, lines.into_iter().map(view::plan_line).collect())
+            }
+            Err(error) => (unreadable(&error, &looker.name), Vec::new()),
+        };
+        let reply = PlanReply { lines, faults: verdict.faults, warnings: verdict.warnings };
+        self.finish(looker.client, looker.oneway, Ok(reply), now);
     }
 
     /// Orders entries something, and lets the caller wait for the end if it wants to.

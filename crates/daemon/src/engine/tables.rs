@@ -1,5 +1,6 @@
 //! Which table holds, what the last reading of the file brought, and who waits for the next.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,7 +99,16 @@ fn fault(diagnostic: &Diagnostic, name: &str) -> Fault {
 }
 
 /// A table that could not be read at all.
-pub(crate) fn unreadable(message: String, name: &str) -> Verdict {
+pub(crate) fn unreadable(error: &dyn Error, name: &str) -> Verdict {
+    let message = match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    };
+    refusal(message, name)
+}
+
+/// A table that is refused as a whole.
+pub(crate) fn refusal(message: String, name: &str) -> Verdict {
     let fault = Fault { source: name.to_owned(), line: 0, column: 0, message, hint: None };
     Verdict { changed: false, faults: vec![fault], warnings: Vec::new() }
 }

@@ -18,7 +18,7 @@ use super::clients::ClientId;
 use super::disk::{Done, TableRead};
 use super::journal::Item;
 use super::packets::Received;
-use super::tables::{Verdict, Waiting, judge, unreadable};
+use super::tables::{Verdict, Waiting, judge, refusal, unreadable};
 use super::{Engine, lowering, now, tablefile, view};
 use crate::paths::state_folder;
 use crate::roles::Manner;
@@ -182,6 +182,7 @@ impl Engine {
                         self.read_table_for(waiting, now);
                     }
                 }
+                Done::TableLookedAt(looker, parsed) => self.tell_plan(looker, parsed, now),
                 Done::StatusWritten(result) => {
                     self.status.is_being_written = false;
                     self.status.not_before = now + STATUS_PAUSE;
@@ -212,11 +213,7 @@ impl Engine {
         match read {
             TableRead::Same => self.tables.verdict.changed = false,
             TableRead::Failed(error) => {
-                let text = match std::error::Error::source(&error) {
-                    Some(source) => format!("{error}: {source}"),
-                    None => error.to_string(),
-                };
-                self.refuse(unreadable(text, &name));
+                self.refuse(unreadable(&error, &name));
                 // Read again, the same content is to be looked at again.
                 self.tables.known = std::sync::Arc::default();
             }
@@ -230,7 +227,7 @@ impl Engine {
                 if let Err(error) = tablefile::write(self.reviver.state(), revision, &self.tables.known) {
                     self.tables.known = std::sync::Arc::default();
                     return self
-                        .refuse(unreadable(format!("the state folder has no room for it: {error}"), &name));
+                        .refuse(refusal(format!("the state folder has no room for it: {error}"), &name));
                 }
                 let old = std::mem::replace(&mut self.tables.revision, revision);
                 self.items.push(Item::Table(revision));
@@ -261,7 +258,7 @@ impl Engine {
         if self.tables.deadline().is_some_and(|at| at <= now) {
             let name = self.setup.table.to_string_lossy().into_owned();
             let message = format!("could not be read within {:?}", super::tables::READ_TIME);
-            self.refuse(unreadable(message, &name));
+            self.refuse(refusal(message, &name));
             self.serve_all(now);
         }
         self.clients.expire(self.reviver.listener().as_fd(), self.epoll.as_fd(), now);
@@ -326,7 +323,9 @@ impl Engine {
                 }
             }
             Action::Notice(notice) => {
-                self.notes.notice(&notice, &self.node, now);
+                if let Some(event) = self.notes.notice(&notice, &self.node, now) {
+                    self.events.happened(event, &mut self.clients);
+                }
                 self.status.is_stale |= matches!(
                     notice,
                     clinit_engine::Notice::GroupChanged { .. } | clinit_engine::Notice::GroupForgotten { .. }

@@ -4,11 +4,13 @@ use std::fmt::Write;
 use std::io;
 use std::time::Duration;
 
-use clinit_control::interface::{EntryState, EntryStatus, ExitStatus, GroupStatus, OrderedEntry};
+use clinit_control::interface::{
+    EntryState, EntryStatus, ExitStatus, GroupStatus, OrderedEntry, PlanLine, PlanStep,
+};
 use clinit_engine::entry::{Entry, Outcome, PauseReason, State};
 use clinit_engine::event::{ExecFault, ExecStage, Exit};
 use clinit_engine::group::Group;
-use clinit_engine::node::Node;
+use clinit_engine::node::{Node, Planned, Step};
 use clinit_engine::spec::Command;
 use clinit_engine::time::Instant;
 
@@ -38,6 +40,19 @@ pub(crate) fn group(node: &Node, group: &Group, now: Instant, pick: impl Fn(&Ent
         told: group.target().is_some(),
         entries: entries.map(|each| entry(each, now)).collect(),
     }
+}
+
+/// What would become of an entry.
+pub(crate) fn plan_line(planned: Planned) -> PlanLine {
+    let step = match planned.step {
+        Step::Start => PlanStep::Start,
+        Step::Stop => PlanStep::Stop,
+        Step::Restart => PlanStep::Restart,
+        Step::Change => PlanStep::Change,
+        Step::Add => PlanStep::Add,
+        Step::Forget => PlanStep::Forget,
+    };
+    PlanLine { group: planned.key.group, tag: planned.key.tag, step, why: planned.why }
 }
 
 /// How an entry is that was ordered something.

@@ -5,16 +5,20 @@
 //! | `levels` | what a level told to a group brings about: stop, start in order, settle |
 //! | `table` | what an accepted table changes |
 //! | `hand` | what people ask of single entries |
+//! | `plan` | what a table would change, without changing it |
 //! | `halt` | the end of everything |
 //! | `restore` | going on after the process that ran the engine was lost |
 
 mod halt;
 mod hand;
 mod levels;
+mod plan;
 mod restore;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use plan::{Planned, Step};
 
 use crate::entry::{Context, Entry, EntryEvent, Fate};
 use crate::event::{Action, EntryId, Event, Generation};
