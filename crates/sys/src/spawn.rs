@@ -158,11 +158,12 @@ fn clone3(start: &Start<'_>) -> io::Result<Cloned> {
 
 /// The older call: the same, but the child enters its cgroup by itself, and the pidfd is opened behind it.
 fn clone(start: &Start<'_>) -> io::Result<Cloned> {
-    let flags = libc::CLONE_PARENT_SETTID | libc::SIGCHLD;
+    let flags = (libc::CLONE_PARENT_SETTID | libc::SIGCHLD).unsigned_abs();
     let address = start.slot.pid_address();
     // SAFETY: as for clone3. A stack of 0 is the parent's own, copied.
-    let pid =
-        unsafe { libc::syscall(libc::SYS_clone, flags as libc::c_ulong, 0usize, address, 0usize, 0usize) };
+    let pid = unsafe {
+        libc::syscall(libc::SYS_clone, libc::c_ulong::from(flags), 0usize, address, 0usize, 0usize)
+    };
     match pid {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(Cloned::Child { enter: true }),

@@ -148,7 +148,7 @@ fn next(entry: &EntryStatus) -> String {
 }
 
 fn remedy(group: &GroupStatus, entry: &EntryStatus, name: &str) -> Option<String> {
-    let levels: Vec<&str> = entry.levels.iter().map(|level| level.as_str()).collect();
+    let levels: Vec<&str> = entry.levels.iter().map(clinit_engine::Level::as_str).collect();
     match entry.state {
         EntryState::Pausing => Some(format!("put right what ends it, then: clinit reset {name}")),
         EntryState::Killing => {

@@ -47,6 +47,7 @@ fn a_shutdown_leaves_no_cgroup_behind() {
     let of_the_daemon = folder.parent().unwrap().to_owned();
     assert_ne!(of_the_daemon, own);
     daemon.clinit("shutdown").done();
+    daemon.wait_end();
     assert!(!folder.exists(), "{} is left", folder.display());
     assert!(!of_the_daemon.exists(), "{} is left", of_the_daemon.display());
 }

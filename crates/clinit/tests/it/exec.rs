@@ -113,7 +113,7 @@ fn a_test_that_cannot_be_executed_has_failed() {
     assert!(daemon.has("last"));
     let check = daemon.entry("check");
     assert_eq!(check["state"], "failed");
-    assert_eq!(check["why"], "its command could not be executed");
+    assert_eq!(check["last_exit"]["kind"], "not_executed");
 }
 
 #[test]

@@ -68,13 +68,14 @@ fn dumping_is_stopping_for_the_tables_sake() {
 }
 
 #[test]
-fn checking_is_while_a_start_is_not_confirmed() {
+fn a_start_that_is_not_confirmed_is_still_starting() {
     let daemon = Daemon::start("web:httpd:1,:respawn:sleep 1000\n");
     let keeper = daemon.child_pid();
     send(keeper, Signal::STOP);
     eventually("that the keeper is stopped", || state(keeper) == Some('T'));
     daemon.tell("web", "1");
-    daemon.wait_clstat(&["web 1 CHECKING"]);
+    // CHECKING, which follows, is over as soon as it has begun.
+    daemon.wait_clstat(&["web 1 STARTING"]);
     assert_eq!(daemon.entry("httpd")["state"], "starting");
     send(keeper, Signal::CONT);
     daemon.wait_clstat(&["web 1 DONE"]);

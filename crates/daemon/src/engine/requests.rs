@@ -231,7 +231,12 @@ impl Engine {
     }
 
     /// Tells what a table would change.
-    pub(crate) fn tell_plan(&mut self, looker: Looker, parsed: Result<Box<Parsed>, LoadError>, now: Instant) {
+    pub(crate) fn tell_plan(
+        &mut self,
+        looker: &Looker,
+        parsed: Result<Box<Parsed>, LoadError>,
+        now: Instant,
+    ) {
         let (verdict, lines) = match parsed {
             Ok(parsed) => {
                 let verdict = judge(&parsed, self.setup.dialect, &looker.name);

@@ -182,7 +182,7 @@ impl Engine {
                         self.read_table_for(waiting, now);
                     }
                 }
-                Done::TableLookedAt(looker, parsed) => self.tell_plan(looker, parsed, now),
+                Done::TableLookedAt(looker, parsed) => self.tell_plan(&looker, parsed, now),
                 Done::StatusWritten(result) => {
                     self.status.is_being_written = false;
                     self.status.not_before = now + STATUS_PAUSE;

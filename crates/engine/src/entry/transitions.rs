@@ -111,8 +111,11 @@ fn outcome(state: State, event: EntryEvent, mode: Mode, too_often: bool) -> Opti
     (words != state_words(state)).then_some(words)
 }
 
+/// What an event brings in some cases, named by them.
+type Row = (String, Option<String>);
+
 /// The rows of one event: one for all cases, or one for each outcome.
-fn rows(state: State, event: usize) -> Vec<(String, Option<String>)> {
+fn rows(state: State, event: usize) -> Vec<Row> {
     let mut rows: Vec<(Vec<&str>, Option<String>)> = Vec::new();
     for (case, mode, exit, too_often) in CASES {
         let outcome = outcome(state, events(exit)[event].1, mode, too_often);
@@ -122,7 +125,7 @@ fn rows(state: State, event: usize) -> Vec<(String, Option<String>)> {
         }
     }
     let label = |cases: &[&str]| match cases.len() {
-        6 => String::new(),
+        count if count == CASES.len() => String::new(),
         1 | 2 => cases.join("; "),
         _ => "else".to_owned(),
     };
@@ -134,7 +137,7 @@ fn print() -> String {
     let mut text = String::new();
     for state in states() {
         text += &format!("{}\n", state_words(state));
-        let mut blocks: Vec<(Vec<&str>, Vec<(String, Option<String>)>)> = Vec::new();
+        let mut blocks: Vec<(Vec<&str>, Vec<Row>)> = Vec::new();
         let mut idle = Vec::new();
         for (place, (name, _)) in events(Exit::Unknown).into_iter().enumerate() {
             let rows = rows(state, place);

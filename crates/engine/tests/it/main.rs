@@ -1,0 +1,13 @@
+//! What programs and people rely on, as scenes on a [`stage::Stage`].
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may panic like tests")]
+
+mod halt;
+mod hand;
+mod levels;
+mod modes;
+mod order;
+mod reread;
+mod restore;
+mod scale;
+mod stage;
