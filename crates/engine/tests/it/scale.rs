@@ -12,7 +12,7 @@ use crate::stage::{Stage, group, level, table};
 
 const ENTRIES: u32 = 10_000;
 
-/// Generous: a hundred times what it takes on a laptop without optimisation, and far less than a square.
+/// Generous to a slow machine without optimisation; the square of the entries takes minutes.
 const LIMIT: Duration = Duration::from_secs(2);
 
 /// A node with its actions, without the checks of a stage, which look at everything after each event.
