@@ -159,6 +159,10 @@ fn dialect_word(dialect: Dialect) -> &'static str {
 /// Runs a role to its end and returns the exit status. `arguments` are those behind the name.
 #[must_use]
 pub fn main_of_role(role: Role, arguments: Vec<OsString>) -> u8 {
+    if role == Role::Keeper {
+        // What the daemon was started with and never asked for is not to reach any service.
+        clinit_sys::inherit::close_from(clinit_keeper::descriptors::KEEP_KEEPER);
+    }
     // Started through /proc/self/exe the process would be called "exe".
     let name = match role {
         Role::Keeper => "clinit",

@@ -150,6 +150,7 @@ pub fn prepare(launch: &Launch) -> Result<Prepared, StartError> {
     if setup.socket.parent() == Some(&paths.run) {
         make_run_folder(&paths.run)?;
     }
+    refuse_what_is_no_socket(&setup.socket)?;
     let (state, lock) = take_state(&setup.socket)?;
     refuse_foreign(&setup.socket)?;
     begin_state(&state, &setup, &sources)?;
@@ -167,7 +168,9 @@ fn settle(launch: &Launch, paths: &Paths, table: PathBuf, parsed: &Parsed, open_
         ),
         // Beside whatever runs already: nothing of what the table says a daemon should use is touched.
         Manner::Up => {
-            let own = || paths.run.join(format!("up-{}.s", std::process::id()));
+            // In a container the same pid comes again: the name is of this start alone.
+            let started = clinit_sys::clock::boottime_nanos() / 1_000_000;
+            let own = || paths.run.join(format!("up-{}-{started}.s", std::process::id()));
             (launch.socket.clone().unwrap_or_else(own), None, None)
         }
     };
@@ -226,7 +229,12 @@ fn take_state(socket: &Path) -> Result<(OwnedFd, OwnedFd), StartError> {
         let state = open(&folder, flags, Mode::empty()).map_err(at("open the state folder", &folder))?;
         let path = folder.join("lock");
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let Ok(lock) = openat(&state, "lock", flags, Mode::from_raw_mode(0o600)) else { continue };
+        let lock = match openat(&state, "lock", flags, Mode::from_raw_mode(0o600)) {
+            Ok(lock) => lock,
+            // The folder was removed meanwhile.
+            Err(rustix::io::Errno::NOENT) => continue,
+            Err(error) => return Err(at("open", &path)(error)),
+        };
         if let Err(error) = flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             if error == rustix::io::Errno::AGAIN {
                 return Err(StartError::Held { path: socket.to_owned(), holder: holder(lock) });
@@ -255,25 +263,29 @@ fn holder(lock: OwnedFd) -> String {
     }
 }
 
-/// Refuses a socket that somebody answers who does not hold our lock, and what is no socket at all.
-fn refuse_foreign(socket: &Path) -> Result<(), StartError> {
+fn refuse_what_is_no_socket(socket: &Path) -> Result<(), StartError> {
     match fs::symlink_metadata(socket) {
         Ok(metadata) if !metadata.file_type().is_socket() => {
             Err(StartError::NotASocket { path: socket.to_owned() })
         }
-        Ok(_) if UnixStream::connect(socket).is_ok() => {
-            let holder = "a program that answers there and is not this user's clinit".to_owned();
-            Err(StartError::Held { path: socket.to_owned(), holder })
-        }
         Ok(_) | Err(_) => Ok(()),
     }
+}
+
+/// Refuses a socket that somebody answers who does not hold our lock.
+fn refuse_foreign(socket: &Path) -> Result<(), StartError> {
+    if UnixStream::connect(socket).is_err() {
+        return Ok(());
+    }
+    let holder = "a program that answers there and is not this user's clinit".to_owned();
+    Err(StartError::Held { path: socket.to_owned(), holder })
 }
 
 /// Lays out a new state, or keeps what a daemon left that died with all its processes in this boot: the
 /// next one goes on where it was, and then reads the table.
 fn begin_state(state: &OwnedFd, setup: &Setup, sources: &[Source]) -> Result<(), StartError> {
     let folder = state_folder(&setup.socket);
-    let boot = fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let boot = this_boot();
     let same_boot = fs::read(folder.join("boot")).is_ok_and(|of| of == boot);
     if same_boot && folder.join("journal").exists() && folder.join("slots").exists() {
         return fs::write(folder.join(REREAD), "").map_err(at("write to", &folder));
@@ -290,6 +302,16 @@ fn begin_state(state: &OwnedFd, setup: &Setup, sources: &[Source]) -> Result<(),
     let copy = state.try_clone().map_err(at("use the state folder", &folder))?;
     prepare_state(copy, sources).map_err(at("write to the state folder", &folder))?;
     fs::write(folder.join("boot"), boot).map_err(at("write to the state folder", &folder))
+}
+
+/// What tells this life of the machine, or of the container, from any other: numbers of processes mean something
+/// in it alone.
+fn this_boot() -> Vec<u8> {
+    let mut boot = fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = fs::metadata("/proc/self/ns/pid").map_or(0, |metadata| metadata.ino());
+    let first = clinit_sys::proc::stat(1).map_or(0, |stat| stat.started_nanos);
+    boot.extend(format!("{namespace} {first}\n").into_bytes());
+    boot
 }
 
 /// Listens under another name and renames: whoever connects finds the old socket or the new.
@@ -359,8 +381,14 @@ impl Prepared {
             image.environment.push(&[name.as_bytes(), b"=", value.as_bytes()]);
         }
         let slot = Slot::default();
-        let start =
-            Start { slot: &slot, descriptors: &descriptors, cgroup: None, session: true, open_files: None };
+        let start = Start {
+            slot: &slot,
+            descriptors: &descriptors,
+            cgroup: None,
+            keep_below: fixed::KEEP_KEEPER,
+            session: true,
+            open_files: None,
+        };
         spawn(&mut image, &start).map(drop).map_err(at("start", Path::new("/proc/self/exe")))
     }
 }

@@ -125,7 +125,7 @@ pub enum Event {
         /// Which life.
         generation: Generation,
     },
-    /// After a restore: the keeper has told of everything that it holds.
+    /// After a restore: the keeper has told of everything that it holds, having done what reached it before.
     InventoryTaken,
     /// Nothing but time passed.
     TimePassed,
@@ -161,7 +161,7 @@ pub enum Action {
         /// Whether the rest of the kill scope is killed when the main process ends by itself.
         kill_rest: bool,
     },
-    /// Ask a process to stop: this signal, then CONT.
+    /// Ask a process to stop: this signal, then CONT. Done twice for one generation, it asks once.
     Stop {
         /// Whose.
         entry: EntryId,
@@ -169,7 +169,7 @@ pub enum Action {
         generation: Generation,
         /// The signal's number.
         signal: u8,
-        /// Whom it reaches.
+        /// Whom it reaches, and with whom this life ends from now on.
         scope: KillScope,
     },
     /// Send a signal to the main process, and nothing else.
@@ -187,10 +187,11 @@ pub enum Action {
         entry: EntryId,
         /// Which life.
         generation: Generation,
-        /// Whom it reaches.
+        /// Whom it reaches, and with whom this life ends from now on.
         scope: KillScope,
     },
-    /// Forget this life: it has ended and no other follows at once.
+    /// Forget this life: it has ended and no other follows at once. May be given again for one that is
+    /// forgotten.
     Release {
         /// Whose.
         entry: EntryId,

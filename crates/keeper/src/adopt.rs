@@ -1,19 +1,50 @@
 //! A keeper after another: taking over what the slots name.
 //!
 //! The children of the keeper before are not ours: their ends are seen through pidfds, and how they ended
-//! nobody tells. A pid in a slot is believed when the process behind it started when the slot says.
+//! nobody tells. A number in a slot may have been given to a stranger since, who must not be touched: it is
+//! ours when the process behind it started between the keeper's note before the clone and the child's own
+//! first note. Where that cannot be found out just now, it is asked again; nothing is signalled on a guess.
 
+use std::collections::HashMap;
 use std::os::fd::AsFd;
 
-use clinit_sys::proc;
+use clinit_sys::proc::{self, Look, TICK_NANOS};
+use clinit_sys::slots::Slot;
+use clinit_sys::{cgroup::Cgroup, clock};
 use rustix::event::epoll;
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::children::state;
+use crate::orders::reopen_fifo;
 use crate::run::{ADOPTED, Keeper};
 
-/// How much later than its slot says a process may have started: clone3 may take its time.
-const SLACK_NANOS: u64 = 2_000_000_000;
+/// Whose a number is.
+enum Whose {
+    /// The slot's process, which lives.
+    Ours,
+    /// Nobody's, or the slot's, which has ended: if its group has members, they are its own.
+    Nobodys,
+    /// A stranger's: of the slot's process and its group nothing is left.
+    Strangers,
+    /// It cannot be found out now.
+    Unknown,
+}
+
+fn whose(slot: &Slot) -> Whose {
+    let stat = match proc::look(slot.pid()) {
+        Look::There(stat) => stat,
+        Look::Gone => return Whose::Nobodys,
+        Look::Unknown => return Whose::Unknown,
+    };
+    let begun = if slot.begun_nanos() == 0 { u64::MAX } else { slot.begun_nanos() };
+    let is_its = stat.started_nanos + TICK_NANOS >= slot.spawned_nanos() && stat.started_nanos <= begun;
+    match (is_its, stat.is_zombie()) {
+        (true, false) => Whose::Ours,
+        (true, true) => Whose::Nobodys,
+        (false, _) => Whose::Strangers,
+    }
+}
 
 impl Keeper {
     /// Looks at every slot that an earlier keeper left.
@@ -22,49 +53,84 @@ impl Keeper {
         if self.children.grow_to(last).is_err() {
             return;
         }
+        let mut folders = self.cgroup_folders();
         for index in 0..=last {
-            let Some((slot, _)) = self.children.get(index) else { return };
+            let fifo = reopen_fifo(self.state.as_fd(), index);
+            let Some((slot, child)) = self.children.get(index) else { return };
+            child.adopted = true;
+            child.fifo = fifo;
+            if slot.state() != state::FREE {
+                child.cgroup = folders.remove(&index);
+            }
             match (slot.state(), slot.pid()) {
                 // The order was never carried out; the engine will give it again.
                 (state::LIVE, 0) => slot.set_state(state::FREE),
-                (state::LIVE, pid) => self.adopt(index, pid),
-                (state::LEFTOVER, _) => self.children.leftovers.push(index),
+                (state::LIVE, _) => self.adopt(index),
+                (state::LEFTOVER, _) => match whose(slot) {
+                    Whose::Strangers => slot.set_state(state::ENDED),
+                    Whose::Ours | Whose::Nobodys | Whose::Unknown => {
+                        child.leftover_since = clock::boottime_nanos();
+                        self.children.leftovers.push(index);
+                    }
+                },
                 _ => {}
             }
         }
         self.look_after_leftovers();
     }
 
-    fn adopt(&mut self, index: u32, pid: u32) {
-        self.find_cgroup(index);
-        let Some((slot, child)) = self.children.get(index) else { return };
-        let raw = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        let pidfd = raw.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-        let born = slot.spawned_nanos();
-        let is_it = proc::stat(pid).is_some_and(|stat| {
-            let within = stat.started_nanos + proc::TICK_NANOS >= born
-                && stat.started_nanos <= born + SLACK_NANOS + proc::TICK_NANOS;
-            within && !stat.is_zombie()
-        });
-        let Some(pidfd) = pidfd.filter(|_| is_it) else {
-            return self.end(index, None, || ());
+    /// Watches a main process that is not our child, or notes that it has ended.
+    fn adopt(&mut self, index: u32) {
+        let Some((slot, _)) = self.children.get(index) else { return };
+        let raw = i32::try_from(slot.pid()).ok().and_then(Pid::from_raw);
+        // First the handle, then the look: so it is the one that was looked at.
+        let pidfd = raw.map(|pid| pidfd_open(pid, PidfdFlags::empty()));
+        let (whose, pidfd) = match (whose(slot), pidfd) {
+            (whose, Some(Ok(pidfd))) => (whose, Some(pidfd)),
+            (Whose::Ours, Some(Err(Errno::SRCH)) | None) => (Whose::Nobodys, None),
+            (Whose::Ours, Some(Err(_))) => (Whose::Unknown, None),
+            (whose, Some(Err(_)) | None) => (whose, None),
         };
-        let data = epoll::EventData::new_u64(ADOPTED | u64::from(index));
-        if epoll::add(&self.epoll, pidfd.as_fd(), data, epoll::EventFlags::IN).is_ok() {
-            child.pidfd = Some(pidfd);
-            child.adopted = true;
+        match (whose, pidfd) {
+            (Whose::Ours, Some(pidfd)) => {
+                let data = epoll::EventData::new_u64(ADOPTED | u64::from(index));
+                if epoll::add(&self.epoll, &pidfd, data, epoll::EventFlags::IN).is_err() {
+                    self.unwatched.push(index);
+                } else if let Some((_, child)) = self.children.get(index) {
+                    child.pidfd = Some(pidfd);
+                }
+            }
+            (Whose::Nobodys, _) => self.end(index, None, || ()),
+            (Whose::Strangers, _) => {
+                slot_ended(slot);
+                self.children.owe(index, |owed| owed.ended = true);
+            }
+            (Whose::Ours | Whose::Unknown, _) => self.unwatched.push(index),
         }
     }
 
-    /// The cgroup of a slot by its number, which ends its name.
-    fn find_cgroup(&mut self, index: u32) {
-        let Some(cgroups) = self.nursery.cgroups() else { return };
-        let ending = format!(".{index}");
-        let found = cgroups.children().into_iter().find(|name| name.ends_with(&ending));
-        let cgroup = found.and_then(|name| Some((cgroups.make(&name).ok()?, name)));
-        if let Some((_, child)) = self.children.get(index) {
-            child.cgroup = cgroup;
+    /// Tries again to watch those that could not be.
+    pub(crate) fn adopt_unwatched(&mut self) {
+        for index in std::mem::take(&mut self.unwatched) {
+            if self.children.get(index).is_some_and(|(slot, _)| slot.state() == state::LIVE) {
+                self.adopt(index);
+            }
         }
+    }
+
+    /// The entries' cgroups, by the number of the slot, which ends their names. Of two with one number the one
+    /// that holds somebody is meant.
+    fn cgroup_folders(&self) -> HashMap<u32, (Cgroup, String)> {
+        let mut folders: HashMap<u32, (Cgroup, String)> = HashMap::new();
+        let Some(cgroups) = self.nursery.cgroups() else { return folders };
+        for name in cgroups.children() {
+            let Some(index) = name.rsplit('.').next().and_then(|index| index.parse().ok()) else { continue };
+            let Ok(cgroup) = cgroups.make(&name) else { continue };
+            if cgroup.is_populated() || !folders.contains_key(&index) {
+                folders.insert(index, (cgroup, name));
+            }
+        }
+        folders
     }
 
     /// An adopted main process has ended.
@@ -76,7 +142,12 @@ impl Keeper {
         if let Some(pidfd) = &child.pidfd {
             let _closed_anyway = epoll::delete(&self.epoll, pidfd);
         }
-        child.adopted = false;
         self.end(index, None, || ());
     }
+}
+
+/// It has ended, nobody knows how, and nothing of it is left.
+fn slot_ended(slot: &Slot) {
+    slot.set_ending(crate::protocol::Ending::Unknown.to_words().0);
+    slot.set_state(state::ENDED);
 }

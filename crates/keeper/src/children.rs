@@ -99,6 +99,17 @@ impl Children {
         Some((self.slots.get(index)?, self.held.get_mut(index as usize)?))
     }
 
+    /// What concerns the keeper as a whole.
+    pub(crate) fn header(&self) -> &Slot {
+        self.slots.header()
+    }
+
+    /// Whether any process is kept.
+    pub(crate) fn any_live(&self) -> bool {
+        let states = (0..self.slots.len()).filter_map(|index| self.slots.get(index)).map(Slot::state);
+        states.into_iter().any(|state| matches!(state, state::LIVE | state::LEFTOVER))
+    }
+
     /// Owes the engine something of a slot.
     pub(crate) fn owe(&mut self, index: u32, what: impl FnOnce(&mut Owed)) {
         let Some(child) = self.held.get_mut(index as usize) else { return };

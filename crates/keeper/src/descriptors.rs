@@ -23,5 +23,12 @@ pub const STDOUT: RawFd = 10;
 /// Engine and logger: the standard error that the daemon was started with.
 pub const STDERR: RawFd = 11;
 
+/// A keeper is started with those below this.
+pub const KEEP_KEEPER: u32 = 6;
+/// Engine and logger with those below this.
+pub const KEEP_COMPANION: u32 = 12;
+/// An entry with those below this: the standard three.
+pub const KEEP_ENTRY: u32 = 3;
+
 /// Above all fixed numbers: where a process puts descriptors of its own that it hands on.
 pub const FREE: RawFd = 16;

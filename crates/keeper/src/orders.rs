@@ -10,8 +10,9 @@ use rustix::fs::{Mode, OFlags, mkfifoat, openat};
 use rustix::io::Errno;
 
 use crate::children::{flag, scope_flag, state};
+use crate::descriptors as fixed;
 use crate::protocol::{Order, Output, Scope, Spawn};
-use crate::run::Keeper;
+use crate::run::{Keeper, LEAVING};
 use crate::scope;
 
 /// The folder in the daemon's state where the FIFOs are, each named by its slot.
@@ -117,7 +118,12 @@ impl Keeper {
                 self.with_life(slot, generation, |slot, child| scope::kill(slot, child, scope));
             }
             Some(Order::Release { slot, generation }) => self.release(slot, generation),
-            Some(Order::Leave { status }) => self.leaving = Some(status),
+            Some(Order::Leave { status }) => {
+                // A keeper after this one would find that nothing is left to do.
+                self.children.header().set_ending(status.into());
+                self.children.header().set_state(LEAVING);
+                self.leaving = Some(status);
+            }
             None => {}
         }
     }
@@ -139,12 +145,16 @@ impl Keeper {
     fn spawn(&mut self, order: &Spawn<'_>) {
         if self.children.grow_to(order.slot).is_err() {
             // No slot, no memory of it: the engine hears so at once and tries again.
-            self.refuse(order.slot, order.generation, Errno::NOSPC.raw_os_error());
+            self.refused.push_back((order.slot, order.generation, Errno::NOSPC.raw_os_error()));
             return;
         }
         let Some((slot, _)) = self.children.get(order.slot) else { return };
         let busy = matches!(slot.state(), state::LIVE | state::LEFTOVER);
         if busy || (slot.state() != state::FREE && slot.generation() >= order.generation) {
+            // Not carried out: the engine is told what is so instead.
+            let is_live = slot.state() == state::LIVE;
+            self.children
+                .owe(order.slot, |owed| if is_live { owed.spawned = true } else { owed.ended = true });
             return;
         }
         let started = self.start(order);
@@ -179,6 +189,7 @@ impl Keeper {
         slot.set_flags(kill_rest | scope_flag(order.scope));
         slot.set_generation(order.generation);
         slot.set_spawned_nanos(clock::boottime_nanos());
+        slot.set_begun_nanos(0);
         child.adopted = false;
         child.leftover_since = 0;
         if !order.cgroup && order.scope != Scope::Cgroup {
@@ -189,21 +200,26 @@ impl Keeper {
             child.cgroup = cgroups.make(&name).ok().map(|cgroup| (cgroup, name));
         }
         let null = self.nursery.null.as_raw_fd();
+        let mut fifo = None;
         let out: RawFd = match order.output {
             Output::Inherit => -1,
             Output::Null => null,
             Output::Fifo => {
+                // Held for as long as there is the slot, so that nothing printed is lost when the entry has ended
+                // and the logger has not read it; opened anew for each life, since flags that a life sets
+                // (O_NONBLOCK) would be the next one's, too.
                 if child.fifo.is_none() {
                     child.fifo = Some(open_fifo(self.state.as_fd(), order.slot)?);
                 }
-                child.fifo.as_ref().map_or(null, AsRawFd::as_raw_fd)
+                fifo.insert(open_fifo(self.state.as_fd(), order.slot)?).as_raw_fd()
             }
         };
         let descriptors = [(null, 0), (out, 1), (out, 2)];
         let descriptors = if out < 0 { &descriptors[..1] } else { &descriptors[..] };
         slot.set_state(state::LIVE);
         let (image, open_files) = (&mut self.nursery.image, Some(self.nursery.open_files));
-        let mut start = Start { slot, descriptors, cgroup: None, session: true, open_files };
+        let keep_below = fixed::KEEP_ENTRY;
+        let mut start = Start { slot, descriptors, cgroup: None, keep_below, session: true, open_files };
         if let Some((cgroup, _)) = &child.cgroup {
             match spawn(image, &Start { cgroup: Some(cgroup.as_fd()), ..start }) {
                 // The cgroup takes no process, or is gone: a service without one is better than none.
@@ -223,7 +239,6 @@ impl Keeper {
         }
         slot.set_state(state::FREE);
         child.pidfd = None;
-        child.fifo = None;
         if let (Some((cgroup, name)), Some(cgroups)) = (child.cgroup.take(), self.nursery.cgroups()) {
             drop(cgroup);
             // Busy when its processes outlive a scope that is not the cgroup; the folder is found again.
@@ -245,6 +260,12 @@ fn cgroup_name(entry: &[u8], slot: u32) -> String {
         |&byte: &u8| if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) { byte.into() } else { '_' };
     let name: String = entry.iter().take(100).map(plain).collect();
     format!("{name}.{slot}")
+}
+
+/// Opens a FIFO that an earlier keeper made, if it did.
+pub(crate) fn reopen_fifo(state: BorrowedFd<'_>, slot: u32) -> Option<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    openat(state, format!("{FIFO_FOLDER}/{slot}"), flags, Mode::empty()).ok()
 }
 
 /// Opens a slot's FIFO for reading and writing, so that neither side ever sees the other gone.

@@ -82,7 +82,7 @@ impl Keeper {
     fn companion_ended(&mut self, pid: u32) {
         let now_nanos = clock::boottime_nanos();
         if self.engine.ended(pid, now_nanos) {
-            self.link = None;
+            self.drop_link();
         }
         self.logger.ended(pid, now_nanos);
     }

@@ -43,10 +43,8 @@ impl Keeper {
                         }
                         return self.link_full(true);
                     }
-                    Sent::Gone => {
-                        self.link = None;
-                        return;
-                    }
+                    // Its end will be seen where its orders are taken.
+                    Sent::Gone => return,
                 }
             }
             if of_slot { self.children.paid() } else { self.at_large_paid() }
@@ -56,6 +54,9 @@ impl Keeper {
     /// What is owed beside the slots: the end of the inventory first, since it ends what a new engine
     /// waits for.
     fn owed_at_large(&self) -> Option<Report> {
+        if let Some(&(slot, generation, errno)) = self.refused.front() {
+            return Some(Report::NotSpawned { slot, generation, errno });
+        }
         if self.inventory_owed {
             return Some(Report::InventoryTaken);
         }
@@ -66,6 +67,9 @@ impl Keeper {
     }
 
     fn at_large_paid(&mut self) {
+        if self.refused.pop_front().is_some() {
+            return;
+        }
         if std::mem::take(&mut self.inventory_owed) || std::mem::take(&mut self.logger_owed) {
             return;
         }

@@ -4,9 +4,13 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+use std::time::Duration;
+
 use clinit_sys::inherit::duplicate_above;
 use clinit_sys::slots::Slot;
 use clinit_sys::spawn::{Image, Start, spawn};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat};
+use rustix::io::Errno;
 
 use crate::descriptors as fixed;
 
@@ -62,11 +66,36 @@ impl Reviver {
         &self.descriptors[4].0
     }
 
-    /// Starts a keeper. It starts engine and logger of its own: the caller ends.
-    ///
-    /// # Errors
-    /// No process can be made.
-    pub fn revive(&self) -> io::Result<()> {
+    /// Starts a keeper, and tries until there is one. It starts engine and logger of its own: the caller ends.
+    pub fn revive(&self) {
+        let mut pause = Duration::from_millis(50);
+        while !self.try_once() || !self.is_kept() {
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_secs(1));
+            if self.is_kept() {
+                return;
+            }
+        }
+    }
+
+    /// Whether a keeper holds its lock, or comes to hold it within a moment.
+    fn is_kept(&self) -> bool {
+        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let Ok(lock) = openat(self.state(), "keeper.lock", flags, Mode::empty()) else {
+            // The state is gone: the daemon has ended, and nothing is to be kept.
+            return true;
+        };
+        for _ in 0..20 {
+            if flock(&lock, FlockOperation::NonBlockingLockShared) == Err(Errno::AGAIN) {
+                return true;
+            }
+            let _free_for_the_keeper = flock(&lock, FlockOperation::Unlock);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        false
+    }
+
+    fn try_once(&self) -> bool {
         let mut image = Image::default();
         image.candidates.push(&[b"/proc/self/exe"]);
         image.arguments.push(&[b"clinit: ", crate::ROLE.as_bytes()]);
@@ -75,10 +104,10 @@ impl Reviver {
         let descriptors: Vec<_> =
             self.descriptors.iter().map(|(fd, number)| (fd.as_raw_fd(), *number)).collect();
         let slot = Slot::default();
-        spawn(
-            &mut image,
-            &Start { slot: &slot, descriptors: &descriptors, cgroup: None, session: true, open_files: None },
-        )?;
-        Ok(())
+        let keep_below = fixed::KEEP_KEEPER;
+        let (cgroup, open_files) = (None, None);
+        let start =
+            Start { slot: &slot, descriptors: &descriptors, cgroup, keep_below, session: true, open_files };
+        spawn(&mut image, &start).is_ok()
     }
 }

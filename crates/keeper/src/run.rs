@@ -1,6 +1,6 @@
 //! The keeper's loop.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use clinit_sys::inherit::{self, duplicate_above};
-use clinit_sys::signals::{SignalFd, block_all_and_reset};
+use clinit_sys::signals::{self, SignalFd, block_all_and_reset};
 use clinit_sys::slots::Slots;
 use clinit_sys::{clock, reap};
 use rustix::event::Timespec;
@@ -24,8 +24,14 @@ use crate::descriptors as fixed;
 use crate::orders::{Cgroups, FIFO_FOLDER, Nursery};
 use crate::protocol::ORDER_BYTES_MAX;
 
-/// How often leftovers are looked at while there are any.
+/// How soon leftovers are looked at again; twice as long after each look.
 const LEFTOVERS_NANOS: u64 = 100_000_000;
+
+/// ... but not longer than this: nearly all of them are our children, whose end we are told.
+const LEFTOVERS_NANOS_MAX: u64 = 5_000_000_000;
+
+/// How often it is tried to watch what could not be watched.
+const UNWATCHED_NANOS: u64 = 1_000_000_000;
 
 /// How long engine and logger may take to end when nothing is left to do.
 const LEAVE_NANOS: u64 = 5_000_000_000;
@@ -33,6 +39,7 @@ const LEAVE_NANOS: u64 = 5_000_000_000;
 /// How long a new keeper waits for the lock of the one before.
 const LOCK_NANOS: u64 = 1_000_000_000;
 
+const SIGKILL: i32 = 9;
 const SIGHUP: i32 = 1;
 const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;
@@ -40,6 +47,9 @@ const SIGCHLD: i32 = 17;
 
 const SIGNALS: u64 = 1;
 const LINK: u64 = 2;
+/// The header's state when nothing is left to do but to end: its ending is the exit status.
+pub(crate) const LEAVING: u32 = 1;
+
 /// Marks the events of adopted processes; the slot's number is added.
 pub(crate) const ADOPTED: u64 = 1 << 32;
 
@@ -96,6 +106,13 @@ pub(crate) struct Keeper {
     notes: [OwnedFd; 2],
     /// Its first end is the companions'; when it reads as ended, the keeper is gone.
     life: [OwnedFd; 2],
+    /// Adopted slots whose process could not be watched yet.
+    pub(crate) unwatched: Vec<u32>,
+    /// Orders to slots for which there is no room, with the reason.
+    pub(crate) refused: VecDeque<(u32, u64, i32)>,
+    /// When leftovers are looked at next, and how long it was to that.
+    leftovers_due_nanos: u64,
+    leftovers_pause_nanos: u64,
     pub(crate) inventory_owed: bool,
     pub(crate) logger_owed: bool,
     pub(crate) signals: Vec<u8>,
@@ -119,8 +136,8 @@ pub fn run(
     engine: Companion,
     logger: Companion,
 ) -> Result<u8, KeeperError> {
-    let mut keeper = Keeper::begin(cgroup, open_files, engine, logger)?;
-    Ok(keeper.attend())
+    let keeper = Keeper::begin(cgroup, open_files, engine, logger)?;
+    Ok(keeper.map_or(0, |mut keeper| keeper.attend()))
 }
 
 impl Keeper {
@@ -129,7 +146,7 @@ impl Keeper {
         open_files: (u64, u64),
         engine: Companion,
         logger: Companion,
-    ) -> Result<Self, KeeperError> {
+    ) -> Result<Option<Self>, KeeperError> {
         let inherited = [
             inherit::take(fixed::LISTEN).when("take over the socket")?,
             inherit::take(fixed::LOCK).when("take over the lock")?,
@@ -138,7 +155,10 @@ impl Keeper {
         let write = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let private = Mode::from_raw_mode(0o600);
         let only = openat(&state, "keeper.lock", write, private).when("open keeper.lock")?;
-        lock(&only).when("be the only keeper")?;
+        if !lock(&only).when("lock keeper.lock")? {
+            // Engine and logger both start one when a keeper has died.
+            return Ok(None);
+        }
         // Whoever finds the lock taken reads here by whom.
         let _for_people_only = rustix::fs::ftruncate(&inherited[1], 0)
             .and_then(|()| rustix::io::pwrite(&inherited[1], std::process::id().to_string().as_bytes(), 0));
@@ -168,6 +188,8 @@ impl Keeper {
         let feed = pair().when("make the feed")?;
         let notes = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).when("make a pipe for notes")?;
         let life = pipe_with(PipeFlags::CLOEXEC).when("make a pipe of life")?;
+        let is_leaving = slots.header().state() == LEAVING;
+        let status = slots.header().ending().to_le_bytes()[0];
         let mut keeper = Self {
             epoll,
             signal_fd,
@@ -184,17 +206,23 @@ impl Keeper {
             feed: [above(&feed.0)?, above(&feed.1)?],
             notes: [above(&notes.0)?, above(&notes.1)?],
             life: [above(&life.0)?, above(&life.1)?],
+            unwatched: Vec::new(),
+            refused: VecDeque::new(),
+            leftovers_due_nanos: 0,
+            leftovers_pause_nanos: LEFTOVERS_NANOS,
             inventory_owed: false,
             logger_owed: false,
             signals: Vec::new(),
             shutdown: None,
-            leaving: None,
+            leaving: is_leaving.then_some(status),
             leave_by_nanos: None,
             farewell_said: false,
             packet: vec![0; ORDER_BYTES_MAX],
         };
+        // First adopted, so that nothing in a FIFO is lost when its last reader ends.
         keeper.adopt_all();
-        Ok(keeper)
+        keeper.end_old_companions();
+        Ok(Some(keeper))
     }
 
     /// The loop.
@@ -223,7 +251,23 @@ impl Keeper {
                     adopted => self.adopted_ended(u32::try_from(adopted & !ADOPTED).unwrap_or(u32::MAX)),
                 }
             }
+            self.look_again();
+        }
+    }
+
+    /// What nobody tells us of is looked at now and then.
+    fn look_again(&mut self) {
+        let now_nanos = clock::boottime_nanos();
+        if self.children.leftovers.is_empty() {
+            self.leftovers_pause_nanos = LEFTOVERS_NANOS;
+            self.leftovers_due_nanos = now_nanos + LEFTOVERS_NANOS;
+        } else if now_nanos >= self.leftovers_due_nanos {
             self.look_after_leftovers();
+            self.leftovers_pause_nanos = (self.leftovers_pause_nanos * 2).min(LEFTOVERS_NANOS_MAX);
+            self.leftovers_due_nanos = now_nanos + self.leftovers_pause_nanos;
+        }
+        if !self.unwatched.is_empty() {
+            self.adopt_unwatched();
         }
     }
 
@@ -236,8 +280,10 @@ impl Keeper {
                     if i32::from(signal) != SIGHUP {
                         self.shutdown = Some(signal);
                     }
-                    if self.signals.len() < 16 {
+                    // One HUP that waits is as good as many; how often it was asked to end may matter.
+                    if i32::from(signal) != SIGHUP || !self.signals.contains(&signal) {
                         self.signals.push(signal);
+                        self.signals.truncate(16);
                     }
                 }
                 _ => {}
@@ -249,13 +295,13 @@ impl Keeper {
         let mut packet = std::mem::take(&mut self.packet);
         while let Some(link) = &self.link {
             match recv(link, &mut packet[..], RecvFlags::DONTWAIT) {
-                Ok((0, _)) => {
-                    self.link = None;
-                }
-                Ok((size, _)) => self.obey(&packet[..size]),
+                Ok((size @ 1.., _)) => self.obey(&packet[..size]),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => break,
-                Err(_) => self.link = None,
+                Ok(_) | Err(_) => {
+                    let _watched_no_more = epoll::delete(&self.epoll, link);
+                    self.link = None;
+                }
             }
         }
         self.packet = packet;
@@ -277,16 +323,6 @@ impl Keeper {
         }
     }
 
-    /// A slot for which there is no room, not even for noting that.
-    pub(crate) fn refuse(&mut self, slot: u32, generation: u64, errno: i32) {
-        if let Some(link) = &self.link {
-            let report = crate::protocol::Report::NotSpawned { slot, generation, errno };
-            // A full socket loses it; the engine repeats the order after its own crash only. The slots
-            // have room for every entry that a table can have, so this takes a full /run.
-            let _lost = rustix::net::send(link, &report.encode(), rustix::net::SendFlags::NOSIGNAL);
-        }
-    }
-
     fn start_companions(&mut self) {
         let now_nanos = clock::boottime_nanos();
         let due = |companion: &Companion| companion.due_nanos().is_some_and(|due| due <= now_nanos);
@@ -294,10 +330,19 @@ impl Keeper {
             let own = [(self.feed[1].as_raw_fd(), fixed::FEED), (self.notes[0].as_raw_fd(), fixed::NOTES)];
             let descriptors = self.descriptors(&own);
             self.logger_owed |= self.logger.start(self.nursery.environment(), &descriptors, now_nanos);
+            self.note_companions();
         }
         if due(&self.engine) && self.leaving.is_none() {
-            let Ok((ours, theirs)) = pair() else { return };
-            let Ok(theirs) = duplicate_above(theirs.as_fd(), fixed::FREE) else { return };
+            if self.is_homeless() {
+                // Somebody removed the state folder, and nothing runs that it would be needed for.
+                self.leaving = Some(0);
+                return;
+            }
+            let link = pair().and_then(|(ours, theirs)| {
+                let theirs = duplicate_above(theirs.as_fd(), fixed::FREE).map_err(|_| Errno::MFILE)?;
+                Ok((ours, theirs))
+            });
+            let Ok((ours, theirs)) = link else { return self.engine.put_off(now_nanos) };
             let own = [
                 (theirs.as_raw_fd(), fixed::KEEPER),
                 (self.feed[0].as_raw_fd(), fixed::FEED),
@@ -306,6 +351,7 @@ impl Keeper {
             let descriptors = self.descriptors(&own);
             let watched = epoll::add(&self.epoll, &ours, EventData::new_u64(LINK), EventFlags::IN);
             if watched.is_ok() && self.engine.start(self.nursery.environment(), &descriptors, now_nanos) {
+                self.note_companions();
                 self.link = Some(ours);
                 self.is_link_full = false;
                 self.children.owe_everything();
@@ -313,6 +359,37 @@ impl Keeper {
                 self.logger_owed = true;
                 self.signals.extend(self.shutdown.filter(|signal| !self.signals.contains(signal)));
             }
+        }
+    }
+
+    /// Ends the companions of a keeper before this one: they may hang, and their locks keep ours from beginning.
+    /// They are in the header by number, and believed when they look like ours.
+    fn end_old_companions(&self) {
+        let header = self.children.header();
+        for (companion, pid) in [(&self.engine, header.pid()), (&self.logger, header.flags())] {
+            if pid > 1 && companion.is_same(pid) {
+                let _gone = signals::send_to_child(pid, SIGKILL);
+            }
+        }
+    }
+
+    fn note_companions(&self) {
+        let header = self.children.header();
+        header.set_pid(self.engine.pid().unwrap_or(0));
+        header.set_flags(self.logger.pid().unwrap_or(0));
+    }
+
+    /// Whether the state folder is gone and no process is left to keep.
+    fn is_homeless(&mut self) -> bool {
+        rustix::fs::fstat(&self.state).is_ok_and(|stat| stat.st_nlink == 0) && !self.children.any_live()
+    }
+
+    /// Lets the link to an engine go that has ended: what it had sent is obeyed first.
+    pub(crate) fn drop_link(&mut self) {
+        self.take_orders(EventFlags::IN);
+        if let Some(link) = self.link.take() {
+            // A child that has not yet exec'd may hold it open.
+            let _watched_no_more = epoll::delete(&self.epoll, &link);
         }
     }
 
@@ -353,11 +430,12 @@ impl Keeper {
 
     fn timeout(&self) -> Option<Timespec> {
         let now_nanos = clock::boottime_nanos();
-        let leftovers = (!self.children.leftovers.is_empty()).then_some(now_nanos + LEFTOVERS_NANOS);
+        let leftovers = (!self.children.leftovers.is_empty()).then_some(self.leftovers_due_nanos);
+        let unwatched = (!self.unwatched.is_empty()).then_some(now_nanos + UNWATCHED_NANOS);
         let companions = [self.engine.due_nanos(), self.logger.due_nanos()];
         let companions = companions.into_iter().flatten().filter(|_| self.leaving.is_none());
         let leave = self.leave_by_nanos.map(|by| if now_nanos < by { by } else { by + LEAVE_NANOS });
-        let next = companions.chain(leftovers).chain(leave).min()?;
+        let next = companions.chain(leftovers).chain(unwatched).chain(leave).min()?;
         // A timeout of zero would spin where a companion cannot even be started.
         let wait = Duration::from_nanos(next.saturating_sub(now_nanos).max(1_000_000));
         Timespec::try_from(wait).ok()
@@ -365,14 +443,15 @@ impl Keeper {
 }
 
 /// Waits a little for the lock: a child of a dead keeper holds it until it execs.
-fn lock(file: &OwnedFd) -> rustix::io::Result<()> {
+fn lock(file: &OwnedFd) -> rustix::io::Result<bool> {
     let by_nanos = clock::boottime_nanos() + LOCK_NANOS;
     loop {
         match flock(file, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::AGAIN) if clock::boottime_nanos() < by_nanos => {
                 std::thread::sleep(Duration::from_millis(10));
             }
-            result => return result,
+            Err(Errno::AGAIN) => return Ok(false),
+            result => return result.map(|()| true),
         }
     }
 }

@@ -56,6 +56,8 @@ fn send_to_main(slot: &Slot, child: &Child, signal: i32) {
     if slot.state() == state::LIVE {
         let _gone = match &child.pidfd {
             Some(pidfd) => signals::send_to_pidfd(pidfd.as_fd(), signal),
+            // Nobody else can have reaped it, so the number is still its own; of an adopted one that is not sure.
+            None if child.adopted => false,
             None => signals::send_to_child(slot.pid(), signal),
         };
     }
@@ -67,7 +69,7 @@ pub(crate) fn has_leftovers(slot: &Slot, child: &Child, scope: Scope, now_nanos:
         (Scope::Main, _) => false,
         (Scope::Cgroup, Some((cgroup, _))) => cgroup.is_populated(),
         (Scope::Group | Scope::Cgroup, _) => {
-            if !signals::send_to_group(slot.pid(), 0) {
+            if !signals::group_exists(slot.pid()) {
                 return false;
             }
             // Zombies count as members. Ours are reaped at once; those of a living stranger may stay.

@@ -127,13 +127,16 @@ impl Logger {
 
     /// The keeper is gone, or has closed its end to say that it goes.
     fn end(&mut self) {
+        let goes = matches!(rustix::io::read(&self.life, &mut [0u8; 1]), Ok(1));
+        if !goes {
+            // At once, and without printing anything before: a reader who does not read would hold it up.
+            // What is in the FIFOs is the next logger's.
+            self.reviver.revive();
+            return;
+        }
         let slots: Vec<u32> = self.followed.keys().copied().collect();
         slots.into_iter().for_each(|slot| self.unfollow(slot));
         self.carry_notes();
-        let goes = matches!(rustix::io::read(&self.life, &mut [0u8; 1]), Ok(1));
-        if !goes {
-            let _nobody_left_to_tell = self.reviver.revive();
-        }
     }
 
     fn take_feed(&mut self) {

@@ -87,6 +87,22 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) tell: &'a mut VecDeque<Event>,
 }
 
+impl Main {
+    fn process(&self) -> Option<&Process> {
+        match self {
+            Self::Lives(process) => Some(process),
+            Self::Ended(_) | Self::NeverWas(_) => None,
+        }
+    }
+
+    fn process_mut(&mut self) -> Option<&mut Process> {
+        match self {
+            Self::Lives(process) => Some(process),
+            Self::Ended(_) | Self::NeverWas(_) => None,
+        }
+    }
+}
+
 impl Slot {
     fn new(generation: Generation, content: Content, pid: u32, kill_rest: bool, birth: Birth) -> Self {
         let (main, rest) = match birth {
@@ -104,21 +120,7 @@ impl Slot {
 
     /// Whether its main process lives.
     pub(crate) fn has_main(&self) -> bool {
-        self.main().is_some()
-    }
-
-    fn main(&self) -> Option<&Process> {
-        match &self.main {
-            Main::Lives(process) => Some(process),
-            Main::Ended(_) | Main::NeverWas(_) => None,
-        }
-    }
-
-    fn main_mut(main: &mut Main) -> Option<&mut Process> {
-        match main {
-            Main::Lives(process) => Some(process),
-            Main::Ended(_) | Main::NeverWas(_) => None,
-        }
+        self.main.process().is_some()
     }
 
     /// Whether one of its processes will live until somebody interferes.
@@ -127,7 +129,7 @@ impl Slot {
     }
 
     fn processes(&self) -> impl Iterator<Item = &Process> {
-        self.main().into_iter().chain(&self.rest)
+        self.main.process().into_iter().chain(&self.rest)
     }
 
     fn aim(&mut self, scope: KillScope) {
@@ -145,7 +147,7 @@ impl Slot {
     fn targets(&mut self) -> impl Iterator<Item = &mut Process> {
         let main_only = self.content.scope == KillScope::Main;
         let rest = if main_only { &mut [][..] } else { &mut self.rest[..] };
-        Self::main_mut(&mut self.main).into_iter().chain(rest)
+        self.main.process_mut().into_iter().chain(rest)
     }
 
     fn end_main(&mut self, exit: Exit, now: Instant) {
@@ -215,7 +217,7 @@ impl Keeper {
                 Ok(())
             }
             Action::Signal { entry, generation, signal } => {
-                let main = self.life(entry, generation).and_then(|slot| Slot::main_mut(&mut slot.main));
+                let main = self.life(entry, generation).and_then(|slot| slot.main.process_mut());
                 if let Some(main) = main.filter(|_| around.rng.chance(50)) {
                     main.ask_to_stop(signal, around.now);
                 }
@@ -270,7 +272,7 @@ impl Keeper {
         let is_due = |process: &Process| process.end().is_some_and(|(at, _)| at <= now);
         let mut due = Vec::new();
         for (&id, slot) in &self.slots {
-            due.extend(slot.main().is_some_and(is_due).then_some((id, Member::Main)));
+            due.extend(slot.main.process().is_some_and(is_due).then_some((id, Member::Main)));
             let rest = slot.rest.iter().enumerate().filter(|(_, process)| is_due(process));
             due.extend(rest.map(|(place, _)| (id, Member::Rest(place))));
         }
@@ -288,7 +290,7 @@ impl Keeper {
         let Some(slot) = self.slots.get_mut(&entry) else { return };
         match member {
             Member::Main => {
-                let end = slot.main().and_then(Process::end);
+                let end = slot.main.process().and_then(Process::end);
                 let exit = end.map_or(Exit::Unknown, |(_, exit)| exit);
                 slot.end_main(exit, now);
                 tell.push_back(slot.tell_exited(entry, exit));

@@ -16,6 +16,8 @@
 //! the operator rests, and everything has to become what it was asked for. The same seed gives the same
 //! run.
 //!
+//! A machine is one node. Several of them on one clock, with planners among them, are to come.
+//!
 //! Not here: the kernel, files, sockets. That they are what the fake keeper takes them for is tested where
 //! they are used.
 

@@ -105,7 +105,9 @@ impl Machine {
             return self.restart_engine("before its records");
         }
         self.node.take_records(&mut self.log);
-        self.table = table.unwrap_or(&self.table).clone();
+        if let Some(table) = table {
+            self.table = table.clone();
+        }
         if let Some(Crash::AfterOrders(sent)) = crash {
             self.to_keeper.truncate(self.unsent_from + sent);
         }

@@ -30,6 +30,8 @@ pub(crate) struct Operator {
     tags: Vec<Tag>,
     levels: Vec<Level>,
     version: u32,
+    /// The table before this one, to go back to.
+    before: Option<Table>,
 }
 
 impl Operator {
@@ -39,6 +41,7 @@ impl Operator {
             tags: TAGS.iter().filter_map(|text| Tag::new(text).ok()).collect(),
             levels: LEVELS.iter().filter_map(|text| Level::new(text).ok()).collect(),
             version: 0,
+            before: None,
         }
     }
 
@@ -71,13 +74,17 @@ impl Operator {
         table
     }
 
-    /// Another table: some edits of this one, seldom none or quite another.
+    /// Another table: some edits of this one, at times the one before, seldom none.
     pub(crate) fn edit(&mut self, rng: &mut Rng, table: &Table) -> Table {
         if table.groups.is_empty() {
             return self.write(rng);
         }
         if rng.chance(3) {
             return Table::default();
+        }
+        let before = self.before.replace(table.clone());
+        if let Some(before) = before.filter(|_| rng.chance(20)) {
+            return before;
         }
         let mut table = table.clone();
         for _ in 0..rng.below(4) {

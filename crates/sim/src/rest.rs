@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use clinit_engine::entry::{Outcome, State};
+use clinit_engine::entry::{Entry, Outcome, State};
 use clinit_engine::event::{Event, Exit};
 use clinit_engine::group::{Group, Phase};
 use clinit_engine::name::EntryKey;
 use clinit_engine::spec::Mode;
 
+use crate::keeper::Slot;
 use crate::machine::{Breach, Machine};
 
 /// How long a machine may take to come to rest. Ten entries that wait for slow processes, stop timeouts
@@ -61,14 +62,11 @@ impl Machine {
         self.node.groups().filter(|group| !self.is_stuck(group)).try_for_each(|group| self.check_group(group))
     }
 
-    /// Everything ends; without grace if it must.
+    /// Lets a shutdown come to its end; without grace if it must.
     pub(crate) fn finish(&mut self) -> Result<(), Breach> {
         let promise = "a shutdown ends";
-        if !self.has_left {
-            self.feed(&[Event::ShutdownRequested], None)?;
-        }
-        if !self.settle(promise, |machine| machine.has_left || machine.has_stuck_groups())? || !self.has_left
-        {
+        let is_over = |machine: &Self| machine.has_left || machine.is_anything_stuck();
+        if !self.settle(promise, is_over)? || !self.has_left {
             self.feed(&[Event::HurryRequested], None)?;
         }
         if !self.settle(promise, |machine| machine.has_left)? {
@@ -81,20 +79,16 @@ impl Machine {
         Ok(())
     }
 
-    fn has_stuck_groups(&self) -> bool {
+    fn is_anything_stuck(&self) -> bool {
         self.node.groups().any(|group| self.is_stuck(group))
     }
 
     fn is_settled(&self, group: &Group) -> bool {
-        match self.model.targets.get(group.name()) {
-            Some(target) => {
-                group.phase().is_settled() && group.level() == Some(target) || self.is_stuck(group)
-            }
-            None => {
-                group.phase() == Phase::Configured && self.node.has_group(group.name())
-                    || self.is_stuck(group)
-            }
-        }
+        let is_settled = match self.model.targets.get(group.name()) {
+            Some(target) => group.phase().is_settled() && group.level() == Some(target),
+            None => group.phase() == Phase::Configured && self.node.has_group(group.name()),
+        };
+        is_settled || self.is_stuck(group)
     }
 
     /// Whether a group waits for a process that nothing will ever end.
@@ -140,48 +134,51 @@ impl Machine {
 
     /// What is wanted was started, what is not is down, and the tests say what the phase says.
     fn check_group(&self, group: &Group) -> Result<(), Breach> {
-        let breach = |how: String| Err(Breach { promise: "a settled group is as it was told", how });
-        let (mut passed, mut failed, mut others) = (0u32, 0u32, 0u32);
+        let breach = |how: String| Breach { promise: "a settled group is as it was told", how };
+        let mut results = Vec::new();
         for entry in group.members().iter().filter_map(|&id| self.node.entry(id)) {
-            let (key, state) = (entry.key(), entry.state());
-            let slot = self.keeper.slots().map(|(_, slot)| slot).find(|slot| &slot.content.key == key);
-            let Some(content) = self.model.wanted.get(key) else {
-                if state != State::Down || slot.is_some() {
-                    return breach(format!("{key} is not wanted and {state:?}"));
-                }
-                continue;
-            };
-            if self.model.started.get(key) != Some(content) {
-                return breach(format!("{key} is wanted and was never started"));
-            }
-            let runs = slot.is_some_and(|slot| {
-                slot.has_main() && (slot.content.mode, &slot.content.program) == (content.0, &content.1)
-            });
-            let ended_well = self.model.exits.get(key) == Some(&Exit::Code(0));
-            let right = match (content.0, state) {
-                (Mode::Respawn, State::Starting | State::Running) | (Mode::Once, State::Running) => runs,
-                (Mode::Respawn, State::Pausing { .. } | State::Clearing { .. }) => !runs,
-                (Mode::Once | Mode::Wait, State::Done { outcome, .. }) => !runs && outcome == Outcome::Done,
-                (Mode::Test, State::Done { outcome: Outcome::Passed, .. }) => !runs && ended_well,
-                (Mode::Test, State::Done { outcome: Outcome::Failed, .. }) => !runs && !ended_well,
-                (Mode::Respawn | Mode::Once | Mode::Wait | Mode::Test | Mode::Off, _) => false,
-            };
-            if !right {
-                return breach(format!("{key} is {state:?}"));
-            }
-            match (content.0, ended_well) {
-                (Mode::Test, true) => passed += 1,
-                (Mode::Test, false) => failed += 1,
-                (Mode::Respawn | Mode::Once | Mode::Wait | Mode::Off, _) => others += 1,
+            self.check_entry(entry).map_err(|how| breach(format!("{} {how}", entry.key())))?;
+            if let Some((mode, _)) = self.model.wanted.get(entry.key()) {
+                results.push((*mode == Mode::Test).then(|| self.has_ended_well(entry)));
             }
         }
-        let phase = match (group.level(), failed, passed, others) {
-            (None, ..) => Phase::Configured,
-            (_, 1.., ..) => Phase::Failed,
-            (_, 0, 1.., 0) => Phase::Passed,
-            (_, 0, ..) => Phase::Done,
+        let all_passed = !results.is_empty() && results.iter().all(|result| *result == Some(true));
+        let phase = match group.level() {
+            None => Phase::Configured,
+            Some(_) if results.contains(&Some(false)) => Phase::Failed,
+            Some(_) if all_passed => Phase::Passed,
+            Some(_) => Phase::Done,
         };
-        if group.phase() == phase { Ok(()) } else { breach(format!("{} is not {phase}", group.name())) }
+        if group.phase() == phase { Ok(()) } else { Err(breach(format!("{} is not {phase}", group.name()))) }
+    }
+
+    fn check_entry(&self, entry: &Entry) -> Result<(), String> {
+        let (key, state) = (entry.key(), entry.state());
+        let slot = self.keeper.slots().map(|(_, slot)| slot).find(|slot| &slot.content.key == key);
+        let Some(content @ (mode, program)) = self.model.wanted.get(key) else {
+            let is_down = state == State::Down && slot.is_none();
+            return if is_down { Ok(()) } else { Err(format!("is not wanted and {state:?}")) };
+        };
+        if self.model.started.get(key) != Some(content) {
+            return Err("is wanted and was never started".to_owned());
+        }
+        let is_right = |slot: &Slot| (slot.content.mode, &slot.content.program) == (*mode, program);
+        let runs = slot.is_some_and(|slot| slot.has_main() && is_right(slot));
+        let right = match (mode, state) {
+            (Mode::Respawn, State::Starting | State::Running) | (Mode::Once, State::Running) => runs,
+            (Mode::Respawn, State::Pausing { .. } | State::Clearing { .. }) => !runs,
+            (Mode::Once | Mode::Wait, State::Done { outcome, .. }) => !runs && outcome == Outcome::Done,
+            (Mode::Test, State::Done { outcome: Outcome::Passed, .. }) => !runs && self.has_ended_well(entry),
+            (Mode::Test, State::Done { outcome: Outcome::Failed, .. }) => {
+                !runs && !self.has_ended_well(entry)
+            }
+            (Mode::Respawn | Mode::Once | Mode::Wait | Mode::Test | Mode::Off, _) => false,
+        };
+        if right { Ok(()) } else { Err(format!("is {state:?}")) }
+    }
+
+    fn has_ended_well(&self, entry: &Entry) -> bool {
+        self.model.exits.get(entry.key()) == Some(&Exit::Code(0))
     }
 
     fn standings(&self) -> String {

@@ -42,7 +42,8 @@ impl Machine {
         if from_log.all_records() != snapshot {
             return Err(breach(format!("{:#?}\nis not\n{snapshot:#?}", from_log.all_records())));
         }
-        if format!("{from_log:?}") != format!("{from_snapshot:?}") {
+        // Dear, and what it finds that the records do not show is rare.
+        if self.rng.chance(10) && format!("{from_log:?}") != format!("{from_snapshot:?}") {
             return Err(breach(format!("{from_log:#?}\nis not\n{from_snapshot:#?}")));
         }
         if self.rng.chance(50) {

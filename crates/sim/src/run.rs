@@ -41,6 +41,9 @@ pub struct Failure {
 /// Turns between two rests.
 const REST_EVERY: u32 = 90;
 
+/// Turns of a shutdown before it is let go its way.
+const TURNS_OF_SHUTDOWN: u32 = 30;
+
 /// Runs a machine for so many turns and to its end.
 ///
 /// # Errors
@@ -70,6 +73,14 @@ fn live(machine: &mut Machine, scenario: &Scenario, turns: u32, turn: &mut u32) 
         machine.turn(scenario)?;
         if turn.is_multiple_of(REST_EVERY) {
             machine.rest()?;
+        }
+    }
+    if !machine.has_left {
+        machine.feed(&[Event::ShutdownRequested], None)?;
+    }
+    for _ in 0..TURNS_OF_SHUTDOWN {
+        if !machine.has_left {
+            machine.turn(scenario)?;
         }
     }
     machine.finish()

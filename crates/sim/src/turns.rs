@@ -55,7 +55,7 @@ impl Machine {
             Turn::Operator => self.operate(scenario),
             Turn::Crash => {
                 self.check_records()?;
-                self.restart_engine("between two steps")
+                self.restart_engine("between two turns")
             }
             Turn::Famine => {
                 self.starved = !self.starved;

@@ -14,7 +14,7 @@ use std::env;
 
 use clinit_sim::{Scenario, Sights, run};
 
-const SEEDS: u64 = 500;
+const SEEDS: u64 = 400;
 const TURNS: u64 = 400;
 
 /// Levels are told, and that is all.

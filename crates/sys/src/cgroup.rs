@@ -103,7 +103,11 @@ impl Cgroup {
     /// Whether a living process is in it or below.
     #[must_use]
     pub fn is_populated(&self) -> bool {
-        self.read("cgroup.events").is_ok_and(|text| text.lines().any(|line| line == "populated 1"))
+        match self.read("cgroup.events") {
+            Ok(text) => text.lines().any(|line| line == "populated 1"),
+            // A folder that was removed holds nobody; what cannot be read for another reason may.
+            Err(error) => !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV)),
+        }
     }
 
     /// Kills everything in it and below (cgroup.kill, Linux 5.14).

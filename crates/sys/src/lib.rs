@@ -12,6 +12,7 @@
 //! | `cgroup` | finding, making, filling and killing cgroups |
 //! | `inherit` | descriptors that a process is started with |
 //! | `limits` | the limit of open files |
+//! | `peer` | who is at the other end of a socket |
 //! | `proc` | what /proc tells of a process |
 //! | `clock` | the clock that counts through suspend |
 //!
@@ -21,6 +22,7 @@ pub mod cgroup;
 pub mod clock;
 pub mod inherit;
 pub mod limits;
+pub mod peer;
 pub mod proc;
 pub mod reap;
 pub mod signals;

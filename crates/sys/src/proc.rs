@@ -28,10 +28,34 @@ impl Stat {
     }
 }
 
+/// What can be found out about a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// There is a process.
+    There(Stat),
+    /// There is none.
+    Gone,
+    /// The machine lacks what it takes to find out.
+    Unknown,
+}
+
+/// Reads `/proc/PID/stat`.
+#[must_use]
+pub fn look(pid: u32) -> Look {
+    match fs::read(format!("/proc/{pid}/stat")) {
+        Ok(text) => parse(&text).map_or(Look::Unknown, Look::There),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => Look::Gone,
+        Err(_) => Look::Unknown,
+    }
+}
+
 /// Reads `/proc/PID/stat`; `None` when there is no such process.
 #[must_use]
 pub fn stat(pid: u32) -> Option<Stat> {
-    parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+    match look(pid) {
+        Look::There(stat) => Some(stat),
+        Look::Gone | Look::Unknown => None,
+    }
 }
 
 fn parse(text: &[u8]) -> Option<Stat> {

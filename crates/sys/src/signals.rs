@@ -103,6 +103,15 @@ pub fn send_to_group(leader: u32, signal: i32) -> bool {
     leader > 1 && unsafe { libc::kill(-leader, signal) } == 0
 }
 
+/// Whether the group that `leader` leads or led has members. One that may not be signalled is one, too.
+#[must_use]
+pub fn group_exists(leader: u32) -> bool {
+    let Ok(leader) = i32::try_from(leader) else { return false };
+    // SAFETY: kill(2) has no memory effects.
+    let found = leader > 1 && unsafe { libc::kill(-leader, 0) } == 0;
+    found || (leader > 1 && io::Error::last_os_error().raw_os_error() == Some(libc::EPERM))
+}
+
 /// Sends `signal` to one process that cannot have been reaped by anybody else. False when it is gone.
 #[must_use]
 pub fn send_to_child(pid: u32, signal: i32) -> bool {

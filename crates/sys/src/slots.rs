@@ -33,12 +33,13 @@ const MAGIC: u64 = u64::from_le_bytes(*b"clinit\x00\x01");
 pub struct Slot {
     generation: AtomicU64,
     spawned_nanos: AtomicU64,
+    begun_nanos: AtomicU64,
     state: AtomicU32,
     pid: AtomicU32,
     ending: AtomicU32,
     fault: AtomicU32,
     flags: AtomicU32,
-    unused: [AtomicU32; 7],
+    unused: [AtomicU32; 5],
 }
 
 const _: () = assert!(size_of::<Slot>() == SLOT_BYTES);
@@ -63,6 +64,8 @@ impl Slot {
         generation, set_generation: generation, u64);
     word!(/// When it was spawned, in nanoseconds since boot.
         spawned_nanos, set_spawned_nanos: spawned_nanos, u64);
+    word!(/// When it had begun, in nanoseconds since boot, stored by the child itself; 0 before.
+        begun_nanos, set_begun_nanos: begun_nanos, u64);
     word!(/// Its state, in the keeper's code.
         state, set_state: state, u32);
     word!(/// Its pid, stored by the kernel; 0 before.
@@ -127,7 +130,8 @@ impl Slots {
         let len = u32::try_from((size / SLOT_BYTES).saturating_sub(1)).unwrap_or(0);
         let slots = Self { file, memory, len };
         let header = slots.header();
-        if size == 0 {
+        // A file that was cut off at its birth has a header without a mark.
+        if size == 0 || (size == SLOT_BYTES && header.generation() == 0) {
             header.set_generation(MAGIC);
         } else if header.generation() != MAGIC {
             return Err(io::Error::other("is not a file of slots, or of another version"));
@@ -135,7 +139,9 @@ impl Slots {
         Ok(slots)
     }
 
-    fn header(&self) -> &Slot {
+    /// The first, which is of no child: what concerns the keeper as a whole is noted in its words.
+    #[must_use]
+    pub fn header(&self) -> &Slot {
         // SAFETY: the header is the first slot of the mapping, and the file has room for it.
         unsafe { self.memory.as_ref() }
     }

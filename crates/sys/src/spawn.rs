@@ -78,6 +78,8 @@ pub struct Start<'a> {
     pub descriptors: &'a [(RawFd, RawFd)],
     /// The cgroup to start in.
     pub cgroup: Option<BorrowedFd<'a>>,
+    /// It gets no descriptor from this number on.
+    pub keep_below: u32,
     /// Whether it gets a session, and so a process group, of its own.
     pub session: bool,
     /// The limit of open files that it gets, if it is not to be this process's: soft and hard.
@@ -109,7 +111,8 @@ pub fn spawn(image: &mut Image, start: &Start<'_>) -> io::Result<OwnedFd> {
     let environment = image.environment.point();
     image.script.clear();
     image.script.extend([SHELL.as_ptr(), std::ptr::null()]);
-    image.script.extend(image.arguments.pointers.iter().skip(1));
+    // Behind the script's name its arguments; without a name there are none, and only the end is copied.
+    image.script.extend(image.arguments.pointers.iter().skip(1.min(image.arguments.len())));
     let script = image.script.as_mut_ptr();
 
     let pid_and_pidfd = match clone3(start) {
@@ -118,6 +121,7 @@ pub fn spawn(image: &mut Image, start: &Start<'_>) -> io::Result<OwnedFd> {
         result => result,
     };
     match pid_and_pidfd? {
+        // The child notes when it began: whoever looks at its pid later knows by that whether it is still it.
         // SAFETY: this is the child; the arrays are null-terminated and were made above.
         Cloned::Child { enter } => unsafe { child(start, enter, candidates, arguments, environment, script) },
         Cloned::Parent(pidfd) => Ok(pidfd),
@@ -191,6 +195,9 @@ unsafe fn child(
 ) -> ! {
     // SAFETY: all calls are async-signal-safe system calls on memory that was prepared before the clone.
     unsafe {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time);
+        start.slot.set_begun_nanos(time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs());
         if start.session {
             libc::setsid();
         }
@@ -199,14 +206,16 @@ unsafe fn child(
                 libc::openat(cgroup.as_raw_fd(), c"cgroup.procs".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
             libc::write(processes, c"0".as_ptr().cast(), 1);
         }
-        if let Some((rlim_cur, rlim_max)) = start.open_files {
-            libc::setrlimit(libc::RLIMIT_NOFILE, &libc::rlimit { rlim_cur, rlim_max });
-        }
         for &(from, to) in start.descriptors {
             let result = if from == to { libc::fcntl(to, libc::F_SETFD, 0) } else { libc::dup2(from, to) };
             if result < 0 {
                 fail(start.slot, stage::OUTPUT, *libc::__errno_location());
             }
+        }
+        // Before exec, which closes them too, but may hang: nobody waits for an end of a pipe held here.
+        libc::syscall(libc::SYS_close_range, start.keep_below, u32::MAX, 0);
+        if let Some((rlim_cur, rlim_max)) = start.open_files {
+            libc::setrlimit(libc::RLIMIT_NOFILE, &libc::rlimit { rlim_cur, rlim_max });
         }
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
@@ -259,8 +268,14 @@ mod tests {
     fn the_older_call_starts_a_process_too() {
         for call in [clone3, clone] {
             let slot = Slot::default();
-            let start =
-                Start { slot: &slot, descriptors: &[], cgroup: None, session: false, open_files: None };
+            let start = Start {
+                slot: &slot,
+                descriptors: &[],
+                cgroup: None,
+                session: false,
+                keep_below: 3,
+                open_files: None,
+            };
             match call(&start).unwrap() {
                 // SAFETY: ends the child at once.
                 Cloned::Child { .. } => unsafe { libc::_exit(7) },

@@ -3,6 +3,8 @@
 //! `isinit` is silent, and starts a daemon whatever it is asked; `clinit` prints the daemon's reply, and
 //! starts one only for a level. An unknown group is no error of the program's: both exit with 0.
 
+use std::time::{Duration, Instant};
+
 use clinit_control::CallError;
 use clinit_control::client::{Client, ClientError};
 use clinit_control::interface::{Shutdown, Status, Tell, TellReply};
@@ -13,6 +15,9 @@ use clinit_table::Dialect;
 use super::arguments::Original;
 use super::exit::Exit;
 use super::{Place, check, say};
+
+/// How long a daemon that is just ending is waited for.
+const ENDING_TIME: Duration = Duration::from_secs(30);
 
 /// Runs a command of old.
 pub(crate) fn run(place: &Place, original: &Original) -> Exit {
@@ -55,6 +60,10 @@ fn daemon(place: &Place) -> Exit {
 
 /// Connects to the daemon; to one that is started for it, if none answers.
 fn connect_or_start(place: &Place) -> Result<Client, Result<Exit, ClientError>> {
+    connect_or_start_by(place, Instant::now() + ENDING_TIME)
+}
+
+fn connect_or_start_by(place: &Place, by: Instant) -> Result<Client, Result<Exit, ClientError>> {
     match place.connect() {
         Err(ClientError::NoDaemon { .. }) => {}
         result => return result.map_err(Err),
@@ -64,8 +73,12 @@ fn connect_or_start(place: &Place) -> Result<Client, Result<Exit, ClientError>> 
         prepared.start_keeper()
     });
     match started {
-        // Somebody else was faster, which is as good.
-        Ok(()) | Err(clinit_daemon::start::StartError::Held { .. }) => place.connect().map_err(Err),
+        Ok(()) => place.connect().map_err(Err),
+        // Somebody else was faster, which is as good; or one that ends still holds the socket.
+        Err(clinit_daemon::start::StartError::Held { .. }) if Instant::now() < by => {
+            std::thread::sleep(Duration::from_millis(20));
+            connect_or_start_by(place, by)
+        }
         Err(error) => Err(Ok(say::start_error(&error))),
     }
 }
@@ -124,11 +137,23 @@ fn tell_host(place: &Place, level: &str, is_silent: bool) -> Result<Exit, Client
 }
 
 fn tell(place: &Place, group: &str, level: &str, is_silent: bool) -> Result<Exit, ClientError> {
-    let mut client = match connect_or_start(place) {
-        Ok(client) => client,
-        Err(early) => return early,
-    };
-    finish(client.tell(&Tell { group: group.to_owned(), level: level.to_owned(), strict: false }), is_silent)
+    let tell = Tell { group: group.to_owned(), level: level.to_owned(), strict: false };
+    let by = Instant::now() + ENDING_TIME;
+    loop {
+        let mut client = match connect_or_start(place) {
+            Ok(client) => client,
+            Err(early) => return early,
+        };
+        match client.tell(&tell) {
+            // The daemon that answered is just ending: the next one is started when it has.
+            Err(ClientError::Closed | ClientError::Remote(CallError::ShuttingDown))
+                if Instant::now() < by =>
+            {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            told => return finish(told, is_silent),
+        }
+    }
 }
 
 fn finish(told: Result<TellReply, ClientError>, is_silent: bool) -> Result<Exit, ClientError> {

@@ -1,7 +1,7 @@
 //! `clinit [GROUP] LEVEL` starts a daemon when none answers, and nothing else does.
 
 use crate::command::finish;
-use crate::daemon::Place;
+use crate::place::Place;
 use crate::process::{cwd, file, parent, session};
 use crate::wait::eventually;
 

@@ -36,3 +36,18 @@ pub(crate) fn of(pid: u32) -> String {
 pub(crate) fn path_in(text: &str) -> String {
     text.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default().to_owned()
 }
+
+/// Removes a cgroup whose processes have just been killed, with those below.
+pub(crate) fn remove(path: &Path) {
+    for below in fs::read_dir(path).into_iter().flatten().flatten() {
+        if below.path().is_dir() {
+            remove(&below.path());
+        }
+    }
+    for _ in 0..1000 {
+        match fs::remove_dir(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => std::thread::yield_now(),
+            Ok(()) | Err(_) => return,
+        }
+    }
+}

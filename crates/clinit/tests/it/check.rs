@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::daemon::Place;
+use crate::place::Place;
 
 #[test]
 fn a_table_without_faults_is_0() {

@@ -3,7 +3,8 @@
 use std::process::Command;
 
 use crate::command::{CLINIT, program};
-use crate::daemon::{Daemon, Place};
+use crate::daemon::Daemon;
+use crate::place::Place;
 use crate::process::{file, group, session, status};
 use crate::wait::eventually;
 

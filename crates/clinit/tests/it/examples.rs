@@ -5,7 +5,8 @@ use std::path::Path;
 
 use rustix::process::Signal;
 
-use crate::daemon::{Daemon, Place};
+use crate::daemon::Daemon;
+use crate::place::Place;
 use crate::process::{is_gone, send};
 use crate::wait::eventually;
 

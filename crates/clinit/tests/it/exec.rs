@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::daemon::{Daemon, Place};
+use crate::daemon::Daemon;
+use crate::place::Place;
 use crate::wait::eventually;
 
 /// A daemon with this command in a `once` entry, which has ended.

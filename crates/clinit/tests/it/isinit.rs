@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use crate::command::{CLINIT, Said, program, run};
-use crate::daemon::Place;
+use crate::place::Place;
 use crate::process::{cwd, session};
 use crate::user::{make_folder_for_unprivileged, unprivileged_as};
 use crate::wait::eventually;

@@ -1,6 +1,7 @@
 //! What a level told to a group brings about.
 
-use crate::daemon::{Daemon, number};
+use crate::daemon::Daemon;
+use crate::place::number;
 use crate::process::{is_alive, is_gone, started};
 use crate::wait::eventually;
 

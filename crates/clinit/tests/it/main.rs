@@ -2,7 +2,7 @@
 //!
 //! | file | room for |
 //! |---|---|
-//! | `daemon`, `command`, `process`, `wait`, `wire`, `cgroup2`, `user` | what the tests are written with |
+//! | `place`, `daemon`, `command`, `process`, `wait`, `wire`, `cgroup2`, `user` | what the tests are written with |
 //! | `levels`, `modes`, `throttle`, `newest`, `stopping`, `leftovers`, `rereading`, `refusing`, `drop_in` | what a table means |
 //! | `child`, `cgroups`, `exec` | what a service is started with |
 //! | `original`, `isinit`, `autostart`, `verbs`, `status`, `tell`, `check`, `tables` | commands |
@@ -19,6 +19,7 @@
 mod cgroup2;
 mod command;
 mod daemon;
+mod place;
 mod process;
 mod user;
 mod wait;

@@ -1,6 +1,7 @@
 //! The forms of Cluster::Init's `clinit`, to the letter.
 
-use crate::daemon::{Daemon, Place};
+use crate::daemon::Daemon;
+use crate::place::Place;
 use crate::process::is_gone;
 
 const WEB: &str = "web:httpd:start,:respawn:sleep 1000\n";

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::daemon::{Daemon, Place};
+use crate::daemon::Daemon;
+use crate::place::Place;
 use crate::wait::eventually;
 
 #[test]

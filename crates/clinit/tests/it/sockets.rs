@@ -8,7 +8,8 @@ use std::process::Child;
 use rustix::process::Signal;
 
 use crate::command::{finish, run};
-use crate::daemon::{Daemon, Place};
+use crate::daemon::Daemon;
+use crate::place::Place;
 use crate::process::send;
 use crate::user::{can_be_stranger, make_folder_for_unprivileged, unprivileged};
 use crate::wait::{eventually, wait_for};

@@ -2,7 +2,8 @@
 
 use rustix::process::Signal;
 
-use crate::daemon::{Daemon, Place, number};
+use crate::daemon::Daemon;
+use crate::place::{Place, number};
 use crate::process::{is_alive, send};
 use crate::wait::eventually;
 

@@ -5,7 +5,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use crate::command::{Said, finish, run};
-use crate::daemon::{Daemon, Place};
+use crate::daemon::Daemon;
+use crate::place::Place;
 use crate::process::status;
 use crate::user::{STRANGER, can_be_stranger, give_to_unprivileged, unprivileged};
 

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::daemon::{Daemon, Place};
+use crate::daemon::Daemon;
+use crate::place::Place;
 use crate::wait::eventually;
 
 /// The milliseconds until an entry is started again.

@@ -7,7 +7,8 @@ use std::process::Stdio;
 use rustix::process::Signal;
 
 use crate::command::run;
-use crate::daemon::{Daemon, Place};
+use crate::daemon::Daemon;
+use crate::place::Place;
 use crate::process::{is_alive, is_gone, send};
 use crate::user::{give_to_unprivileged, make_folder_for_unprivileged, unprivileged};
 use crate::wait::{eventually, wait_for};
@@ -221,7 +222,7 @@ fn no_line_is_lost_and_none_comes_twice() {
 
 #[test]
 fn the_last_words_are_heard() {
-    for _ in 0..5 {
+    for _ in 0..10 {
         let daemon = Daemon::up(
             "web:httpd:run,:respawn:trap 'printf farewell; exit' TERM; touch ready; while :; do sleep 0.02; done\n",
         );

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crate::command::{CLINIT, program};
-use crate::daemon::Place;
+use crate::place::Place;
 
 /// A user who is nobody in particular.
 pub(crate) const STRANGER: u32 = 65_534;

@@ -2,7 +2,8 @@
 
 use std::process::Stdio;
 
-use crate::daemon::{Daemon, Place};
+use crate::daemon::Daemon;
+use crate::place::Place;
 
 const VERBS: [&str; 5] = ["up", "tell", "status", "check", "shutdown"];
 

@@ -96,8 +96,13 @@ impl Engine {
         let mut verdict = tables::judge(&parsed, setup.dialect, &name);
         verdict.changed = false;
         let begun_before = !memory.records.is_empty();
-        let node =
-            if begun_before { Node::restore(parsed.table.clone(), memory.records, now) } else { Node::new() };
+        // Started where another daemon died with all its processes: what that one was told to end with it is over.
+        let is_next_daemon = unlinkat(reviver.state(), REREAD, AtFlags::empty()).is_ok();
+        let mut records = memory.records;
+        if is_next_daemon {
+            records.retain(|record| *record != Record::Halting);
+        }
+        let node = if begun_before { Node::restore(parsed.table.clone(), records, now) } else { Node::new() };
 
         let signals = SignalFd::new(&[1, 2, 15]).map_err(EngineError::Loop)?;
         let disk = Disk::new().map_err(EngineError::Loop)?;
@@ -138,7 +143,8 @@ impl Engine {
             items: Vec::new(),
             journal_failed: false,
             status: Status { is_stale: true, ..Status::default() },
-            followed: std::collections::BTreeSet::new(),
+            followed: std::collections::BTreeMap::new(),
+            was_asked_to_end: false,
             started: memory.started.unwrap_or(now),
             is_restored: begun_before,
             leaving: false,
@@ -148,7 +154,7 @@ impl Engine {
         };
         if begun_before {
             engine.remember_names();
-            if unlinkat(engine.reviver.state(), REREAD, AtFlags::empty()).is_ok() {
+            if is_next_daemon {
                 engine.read_table_for(Waiting::Signal, now);
             }
         } else {

@@ -12,9 +12,10 @@ use std::time::Duration;
 use clinit_control::CallError;
 use clinit_control::frame::{self, Decoder, REQUEST_BYTES_MAX};
 use clinit_engine::time::Instant;
+use clinit_sys::peer;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
-use rustix::net::{SocketFlags, accept_with, sockopt::socket_peercred};
+use rustix::net::{SocketFlags, accept_with};
 use serde::Serialize;
 
 use super::begin::source;
@@ -55,7 +56,8 @@ struct Client {
     is_busy: bool,
     /// Its side of the connection has ended: it is kept for what it is owed.
     has_ended: bool,
-    watches_out: bool,
+    /// What is watched for.
+    watched: EventFlags,
     /// Since when the present wait lasts: for the rest of a message, for reading, or for a call.
     since: Instant,
 }
@@ -111,8 +113,7 @@ impl Clients {
     }
 
     fn admit(&mut self, socket: OwnedFd, epoll: BorrowedFd<'_>, now: Instant) {
-        let Ok(peer) = socket_peercred(&socket) else { return };
-        let uid = peer.uid.as_raw();
+        let Ok(uid) = peer::user_id(socket.as_fd()) else { return };
         let mut stream = UnixStream::from(socket);
         let of_user = self.clients.values().filter(|client| client.uid == uid).count();
         let stranger_has_enough = !self.may_change(uid) && of_user >= CLIENTS_OF_STRANGER_MAX;
@@ -133,7 +134,7 @@ impl Clients {
                 sent: 0,
                 is_busy: false,
                 has_ended: false,
-                watches_out: false,
+                watched: EventFlags::IN,
                 since: now,
             };
             self.clients.insert(id, client);
@@ -170,7 +171,7 @@ impl Clients {
         let mut buffer = [0; 16 * 1024];
         // Otherwise one read a turn: nobody keeps the others waiting. While a call is being answered nothing
         // more is taken in than what fits behind it.
-        while !client.has_ended && client.decoder.pending() < REQUEST_BYTES_MAX {
+        while !client.has_ended && client.decoder.pending() <= REQUEST_BYTES_MAX {
             match client.stream.read(&mut buffer) {
                 Ok(0) => client.has_ended = true,
                 Ok(size) => {
@@ -193,7 +194,8 @@ impl Clients {
     /// The next call of a client, if it may have one answered now.
     pub(crate) fn next_message(&mut self, id: ClientId) -> Option<Message> {
         let client = self.clients.get_mut(&id)?;
-        if client.is_busy {
+        // One reply is read before the next is made: what is owed stays small.
+        if client.is_busy || !client.out.is_empty() {
             return None;
         }
         match client.decoder.pop() {
@@ -257,18 +259,18 @@ impl Clients {
             if client.has_ended && !owed && !client.is_busy && client.decoder.pending() == 0 {
                 return false;
             }
-            let wants_in = !client.has_ended && client.decoder.pending() < REQUEST_BYTES_MAX;
-            if owed != client.watches_out || client.has_ended {
-                let mut flags = EventFlags::empty();
-                flags.set(EventFlags::OUT, owed);
-                flags.set(EventFlags::IN, wants_in);
+            let wants_in = !client.has_ended && client.decoder.pending() <= REQUEST_BYTES_MAX;
+            let mut flags = EventFlags::empty();
+            flags.set(EventFlags::OUT, owed);
+            flags.set(EventFlags::IN, wants_in);
+            if flags != client.watched {
                 let data = EventData::new_u64(first_data + id.0);
                 if epoll::modify(epoll, client.stream.as_fd(), data, flags).is_err() {
                     return false;
                 }
-                client.watches_out = owed;
+                client.watched = flags;
             }
-            if !client.is_busy && client.decoder.pending() > 0 {
+            if !client.is_busy && !owed && client.decoder.pending() > 0 {
                 ready.push(id);
             }
             true

@@ -38,7 +38,7 @@ mod tables;
 mod turn;
 mod view;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 
 use clinit_engine::event::Action;
@@ -78,8 +78,10 @@ pub(crate) struct Engine {
     items: Vec<journal::Item>,
     journal_failed: bool,
     status: Status,
-    /// Slots whose FIFO the logger reads.
-    followed: BTreeSet<u32>,
+    /// Slots whose FIFO the logger reads, with their labels.
+    followed: BTreeMap<u32, String>,
+    /// The keeper has told of a signal that asks for the end.
+    was_asked_to_end: bool,
     /// When the daemon, not this process, was started.
     started: Instant,
     /// An engine before this one had begun.

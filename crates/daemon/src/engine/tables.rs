@@ -65,7 +65,8 @@ impl Tables {
 
     /// When waiting for the file system ends.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.reading_since.filter(|_| !self.served.is_empty()).map(|since| since + READ_TIME)
+        let waited_for = !self.served.is_empty() || !self.later.is_empty();
+        self.reading_since.filter(|_| waited_for).map(|since| since + READ_TIME)
     }
 }
 

@@ -132,7 +132,7 @@ impl Engine {
             }
             Report::InventoryTaken if self.is_restored => Event::InventoryTaken,
             Report::InventoryTaken => return,
-            Report::Signalled { signal } => return self.signalled(signal.into(), now),
+            Report::Signalled { signal } => return self.keeper_signalled(signal.into(), now),
             Report::LoggerStarted => return self.brief_logger(),
         };
         self.happen(event, now);
@@ -142,9 +142,17 @@ impl Engine {
         if signal == SIGHUP && self.setup.manner == Manner::Daemon {
             self.read_table_for(Waiting::Signal, now);
         } else {
-            // Asked twice, it is in a hurry.
-            let again = self.node.is_halting();
-            self.halt(again && self.setup.manner == Manner::Up, now);
+            self.halt(false, now);
+        }
+    }
+
+    /// A signal that the keeper was sent. With `up`, a second one means that somebody is in a hurry; one that a new
+    /// engine is told again is no second one.
+    fn keeper_signalled(&mut self, signal: i32, now: Instant) {
+        let again = std::mem::replace(&mut self.was_asked_to_end, true) && self.node.is_halting();
+        self.signalled(signal, now);
+        if again && self.setup.manner == Manner::Up {
+            self.halt(true, now);
         }
     }
 
@@ -161,8 +169,12 @@ impl Engine {
 
     /// Has the table read for somebody; those who come while it is being read have it read again.
     pub(super) fn read_table_for(&mut self, waiting: Waiting, now: Instant) {
-        if self.tables.reading_since.is_some() {
+        if let Some(since) = self.tables.reading_since {
             self.tables.later.push(waiting);
+            if now.since(since) >= super::tables::READ_TIME {
+                // The file system hangs: nobody else waits for it.
+                self.give_up_reading(now);
+            }
             return;
         }
         self.tables.served.push(waiting);
@@ -256,12 +268,19 @@ impl Engine {
             self.happen(Event::TimePassed, now);
         }
         if self.tables.deadline().is_some_and(|at| at <= now) {
-            let name = self.setup.table.to_string_lossy().into_owned();
-            let message = format!("could not be read within {:?}", super::tables::READ_TIME);
-            self.refuse(refusal(message, &name));
-            self.serve_all(now);
+            self.give_up_reading(now);
         }
         self.clients.expire(self.reviver.listener().as_fd(), self.epoll.as_fd(), now);
+    }
+
+    /// Serves all who wait for the table with the one that holds.
+    fn give_up_reading(&mut self, now: Instant) {
+        let name = self.setup.table.to_string_lossy().into_owned();
+        let message = format!("could not be read within {:?}", super::tables::READ_TIME);
+        self.refuse(refusal(message, &name));
+        let later = std::mem::take(&mut self.tables.later);
+        self.tables.served.extend(later);
+        self.serve_all(now);
     }
 
     /// Remembers, acts, tells.
@@ -317,10 +336,8 @@ impl Engine {
                 self.keeper.send(Order::Kill { slot, generation, scope }.encode());
             }
             Action::Release { entry, generation } => {
+                // The logger goes on reading the slot's FIFO: what was printed last may not have been read.
                 self.keeper.send(Order::Release { slot: entry.0, generation: generation.0 }.encode());
-                if self.followed.remove(&entry.0) {
-                    self.feed.send(Feed::Unfollow { slot: entry.0 }.encode());
-                }
             }
             Action::Notice(notice) => {
                 if let Some(event) = self.notes.notice(&notice, &self.node, now) {
@@ -354,11 +371,12 @@ impl Engine {
     }
 
     fn follow(&mut self, id: EntryId) {
-        if let Some(entry) = self.node.entry(id)
-            && self.followed.insert(id.0)
-        {
-            let label = entry_label(&entry.key().to_string(), self.setup.color);
-            self.feed.send(Feed::Follow { slot: id.0, label: label.into_bytes() }.encode());
+        let Some(entry) = self.node.entry(id) else { return };
+        let label = entry_label(&entry.key().to_string(), self.setup.color);
+        // A slot that another entry has now is followed under its new name.
+        if self.followed.get(&id.0) != Some(&label) {
+            self.feed.send(Feed::Follow { slot: id.0, label: label.clone().into_bytes() }.encode());
+            self.followed.insert(id.0, label);
         }
     }
 
@@ -369,11 +387,13 @@ impl Engine {
             let path = std::os::unix::ffi::OsStrExt::as_bytes(log.as_os_str()).to_vec();
             self.feed.send(Feed::LogFile { path }.encode());
         }
-        self.followed.clear();
+        for (&slot, label) in &self.followed {
+            self.feed.send(Feed::Follow { slot, label: label.clone().into_bytes() }.encode());
+        }
         let printing: Vec<EntryId> = self
             .node
             .entries()
-            .filter(|(_, entry)| entry.is_alive() && self.lowering.output(entry) == Output::Fifo)
+            .filter(|(_, entry)| entry.generation().0 > 0 && self.lowering.output(entry) == Output::Fifo)
             .map(|(id, _)| id)
             .collect();
         printing.into_iter().for_each(|id| self.follow(id));
@@ -419,16 +439,16 @@ impl Engine {
         }
         self.notes.say("all has ended");
         let _gone_anyway = fs::remove_file(&self.setup.socket);
-        let _left_for_the_next = fs::remove_dir_all(state_folder(&self.setup.socket));
+        // Under another name first: a daemon that starts now makes a folder of its own.
+        let folder = state_folder(&self.setup.socket);
+        let mut gone = folder.clone().into_os_string();
+        gone.push(format!(".gone.{}", std::process::id()));
+        let _left_for_the_next = fs::rename(&folder, &gone).and_then(|()| fs::remove_dir_all(&gone));
     }
 
     /// The keeper is gone: another one takes over, with an engine of its own.
     fn outlive_keeper(&self) {
-        if let Err(error) = self.reviver.revive() {
-            use std::io::Write as _;
-            let _nobody_left_to_tell =
-                writeln!(std::io::stderr(), "clinit: no keeper can be started: {error}");
-        }
+        self.reviver.revive();
     }
 }
 

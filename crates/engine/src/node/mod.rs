@@ -222,6 +222,9 @@ impl Node {
         now: Instant,
         out: &mut Vec<Action>,
     ) {
+        if self.resuming && self.entry(id).is_some_and(|entry| generation > entry.generation) {
+            self.take_life(id, generation);
+        }
         let entry = self.entries.get_mut(id.0 as usize).and_then(Option::as_mut);
         if let Some(entry) = entry.filter(|entry| entry.generation == generation) {
             entry.unverified = false;

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::levels::wants;
-use super::{Goal, Node};
-use crate::entry::{Context, Entry, EntryEvent, Fate};
-use crate::event::{Action, EntryId};
+use super::{Goal, Node, count};
+use crate::entry::{Context, Entry, EntryEvent, Fate, State};
+use crate::event::{Action, EntryId, Generation};
 use crate::group::{Group, Phase};
 use crate::name::{EntryKey, GroupName, Level};
 use crate::record::{EntryRecord, FateRecord, GroupRecord, Record};
@@ -115,6 +115,28 @@ impl Node {
             group.unconfirmed += u32::from(entry.is_unconfirmed());
         }
         self.entries[id.0 as usize] = Some(entry);
+    }
+
+    /// The keeper holds a later life than the records tell of: they could not be written (no room), and what the
+    /// keeper holds is so. The entry is taken to run, and its group finds out whether it should.
+    pub(super) fn take_life(&mut self, id: EntryId, generation: Generation) {
+        let Some(entry) = self.entries[id.0 as usize].as_mut() else { return };
+        let (deadline, group) = (entry.deadline(), entry.group);
+        let (leaving, unconfirmed) = (entry.is_leaving(), entry.is_unconfirmed());
+        entry.generation = generation;
+        entry.state = State::Running;
+        self.generations = self.generations.max(generation);
+        self.timers.change(id, deadline, None);
+        if let Some(group) = self.groups[group as usize].as_mut() {
+            count(&mut group.leaving, leaving, false);
+            count(&mut group.unconfirmed, unconfirmed, false);
+            if self.goal == Goal::Run && (group.target.is_some() || group.forget) {
+                group.phase = Phase::Starting;
+                group.next = 0;
+            }
+        }
+        self.mark(id);
+        self.mark_group(group);
     }
 
     /// After the keeper told of all that it holds.

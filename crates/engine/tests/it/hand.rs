@@ -60,6 +60,16 @@ fn a_hold_outlives_the_engine_but_not_the_line() {
 }
 
 #[test]
+fn a_line_that_is_back_while_its_entry_still_stops_is_not_held() {
+    let mut stage = settled();
+    stage.order("a", Order::Stop { hold: Hold::UntilStarted });
+    stage.reread("g:w:1:wait:w\ng:b:1:respawn:b");
+    stage.reread(TABLE);
+    stage.exited("a", 0);
+    assert_eq!(stage.did(), "stop a, release a, spawn a");
+}
+
+#[test]
 fn a_restart_stops_and_starts() {
     let mut stage = settled();
     stage.order("a b", Order::Restart);
