@@ -30,6 +30,8 @@ pub(crate) mod flag {
     pub(crate) const STOPPED: u32 = 2;
     /// It was killed.
     pub(crate) const KILLED: u32 = 4;
+    /// Its cgroup was killed at one stroke.
+    pub(crate) const CGROUP_KILLED: u32 = 32;
     /// Its scope is the main process alone.
     pub(crate) const SCOPE_MAIN: u32 = 8;
     /// Its scope is its cgroup.

@@ -182,6 +182,15 @@ impl Keeper {
             return Err(io::Error::from(Errno::NOSPC));
         };
         let kill_rest = if order.kill_rest { flag::KILL_REST } else { 0 };
+        // A cgroup that was killed once kills every child that is cloned into it (seen on Linux 6.18: the child is
+        // measured by its parent's count of kills): it is replaced.
+        let was_killed = slot.flags() & flag::CGROUP_KILLED != 0;
+        if let (true, Some(cgroups)) = (was_killed, self.nursery.cgroups())
+            && let Some((cgroup, name)) = child.cgroup.take()
+        {
+            drop(cgroup);
+            let _busy_with_what_escaped = cgroups.remove(&name);
+        }
         slot.set_state(state::FREE);
         slot.set_pid(0);
         slot.set_ending(0);
@@ -196,7 +205,14 @@ impl Keeper {
             child.cgroup = None;
         } else if let (None, Some(cgroups)) = (&child.cgroup, self.nursery.cgroups()) {
             // The name tells people; the number keeps two names apart that differ in what was replaced.
-            let name = cgroup_name(order.name, order.slot);
+            let mut name = cgroup_name(order.name, order.slot);
+            if was_killed && cgroups.children().contains(&name) {
+                // It could not be removed.
+                name = cgroup_name(
+                    &[order.name, format!("-{}", order.generation).as_bytes()].concat(),
+                    order.slot,
+                );
+            }
             child.cgroup = cgroups.make(&name).ok().map(|cgroup| (cgroup, name));
         }
         let null = self.nursery.null.as_raw_fd();

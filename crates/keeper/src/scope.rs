@@ -35,7 +35,9 @@ pub(crate) fn kill(slot: &Slot, child: &Child, scope: Scope) {
 fn send(slot: &Slot, child: &Child, scope: Scope, signal: i32) {
     match (scope, &child.cgroup) {
         (Scope::Cgroup, Some((cgroup, _))) => {
-            if signal != SIGKILL || cgroup.kill().is_err() {
+            if signal == SIGKILL && cgroup.kill().is_ok() {
+                slot.set_flags(slot.flags() | flag::CGROUP_KILLED);
+            } else {
                 for pid in cgroup.processes() {
                     let _gone = signals::send_to_child(pid, signal);
                 }

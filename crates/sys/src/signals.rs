@@ -38,17 +38,18 @@ pub fn number(text: &str) -> Option<u8> {
 /// # Errors
 /// sigprocmask(2) failed.
 pub fn block_all_and_reset() -> io::Result<()> {
-    let mut all = MaybeUninit::uninit();
-    // SAFETY: `all` is written by sigfillset before it is read; the action is all zeroes, which is SIG_DFL
-    // with an empty mask. Signals that cannot be changed fail with EINVAL, which is meant to be ignored.
+    // The kernel's own calls: the C library keeps signals 32 and 33 to itself, and whoever started us through
+    // posix_spawn may have left them ignored.
+    let (all, default) = (u64::MAX, [0u64; 4]);
+    // SAFETY: the kernel reads a mask of 8 bytes, and an action of at most 32, which all zeroes is SIG_DFL with an
+    // empty mask. Signals that cannot be changed fail with EINVAL, which is meant to be ignored.
     unsafe {
-        libc::sigfillset(all.as_mut_ptr());
-        if libc::sigprocmask(libc::SIG_SETMASK, all.as_ptr(), std::ptr::null_mut()) != 0 {
+        let none = std::ptr::null_mut::<u64>();
+        if libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const all, none, 8usize) != 0 {
             return Err(io::Error::last_os_error());
         }
-        let default: libc::sigaction = std::mem::zeroed();
         for signal in 1..=64 {
-            libc::sigaction(signal, &default, std::ptr::null_mut());
+            libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), none, 8usize);
         }
     }
     Ok(())

@@ -217,9 +217,9 @@ unsafe fn child(
         if let Some((rlim_cur, rlim_max)) = start.open_files {
             libc::setrlimit(libc::RLIMIT_NOFILE, &libc::rlimit { rlim_cur, rlim_max });
         }
-        let mut none: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut none);
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+        let none = 0u64;
+        let old = std::ptr::null_mut::<u64>();
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const none, old, 8usize);
 
         let (mut stage, mut errno) = (stage::EXEC, libc::ENOENT);
         let mut candidate = candidates;
@@ -237,6 +237,10 @@ unsafe fn child(
                 libc::ENOENT if libc::access(path, libc::F_OK) == 0 => {
                     (stage, errno) = (stage::INTERPRETER, libc::ENOENT);
                     break;
+                }
+                // The path that was named, not one of many to try.
+                libc::ENOTDIR if candidate == candidates && (*candidate.add(1)).is_null() => {
+                    errno = libc::ENOTDIR
                 }
                 libc::ENOENT | libc::ENOTDIR => {}
                 // As in execvp(3): a refusal is remembered and beats "not found".

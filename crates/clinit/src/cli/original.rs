@@ -17,7 +17,7 @@ use super::exit::Exit;
 use super::{Place, check, say};
 
 /// How long a daemon that is just ending is waited for.
-const ENDING_TIME: Duration = Duration::from_secs(30);
+const ENDING_TIME: Duration = Duration::from_secs(5);
 
 /// Runs a command of old.
 pub(crate) fn run(place: &Place, original: &Original) -> Exit {

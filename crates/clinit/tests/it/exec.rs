@@ -7,6 +7,13 @@ use crate::daemon::Daemon;
 use crate::place::Place;
 use crate::wait::eventually;
 
+/// A daemon with this PATH.
+fn with_path(place: Place, path: &str) -> Daemon {
+    let mut command = place.command();
+    command.args(["-c", "cltab", "-s", "init.s", "-d"]).env("PATH", path);
+    Daemon::by(place, &mut command)
+}
+
 /// A daemon with this command in a `once` entry, which has ended.
 fn ended(place: Place, command: &str) -> Daemon {
     place.write_table(&format!("web:it:1,:once:{command}\n"));
@@ -25,10 +32,12 @@ fn fault(place: Place, command: &str) -> String {
 
 #[test]
 fn a_missing_program_is_not_found_in_path() {
-    assert_eq!(
-        fault(Place::new(""), "clinit-absent-program --now"),
-        "clinit-absent-program: No such file or directory: not found in PATH"
-    );
+    let place = Place::new("web:it:1,:once:clinit-absent-program --now\n");
+    let daemon = with_path(place, "/usr/bin:/bin");
+    daemon.settle("web", "1", "DONE");
+    let entry = daemon.wait_entry("it", "done");
+    let error = "clinit-absent-program: No such file or directory: not found in PATH";
+    assert_eq!(entry["last_exit"]["error"], error);
 }
 
 #[test]
@@ -93,9 +102,7 @@ fn path_is_searched_past_what_cannot_be_executed() {
     place.write("first/program", "#!/bin/sh\necho first > log\n");
     place.write_script("second/program", "#!/bin/sh\necho second > log\n");
     let path = format!("{}:{}:/usr/bin:/bin", place.path("first").display(), place.path("second").display());
-    let mut command = place.command();
-    command.args(["-c", "cltab", "-s", "init.s", "-d"]).env("PATH", path);
-    let daemon = Daemon::by(place, &mut command);
+    let daemon = with_path(place, &path);
     daemon.settle("web", "1", "DONE");
     assert_eq!(daemon.read("log"), "second\n");
 }

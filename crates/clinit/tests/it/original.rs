@@ -63,6 +63,7 @@ fn with_v_the_status_follows() {
     assert_eq!(lines[0], "level transition started");
     assert_eq!(lines.len(), 3, "{said}");
     assert!(lines[1].starts_with("mail start ") && lines[2] == "web start DONE", "{said}");
+    daemon.wait_group("mail", "start", "DONE");
     daemon.clinit("nothing start -v").is(0, "no such group: nothing\nmail start DONE\nweb start DONE\n", "");
 }
 

@@ -57,7 +57,7 @@ impl Node {
     }
 
     pub(super) fn leave_if_halted(&mut self, out: &mut Vec<Action>) {
-        if self.halting == 0 && !self.left && !self.resuming {
+        if self.halting == 0 && !self.left && self.resuming.is_none() {
             self.left = true;
             out.push(Action::Leave);
         }

@@ -40,8 +40,8 @@ enum Goal {
 pub struct Node {
     goal: Goal,
     left: bool,
-    /// Restored, and not yet told of all that the keeper holds.
-    resuming: bool,
+    /// Restored from records that know lives up to this one, and not yet told of all that the keeper holds.
+    resuming: Option<Generation>,
     /// How many groups are halting.
     halting: u32,
     groups: Vec<Option<Group>>,
@@ -71,7 +71,7 @@ impl Node {
         Self {
             goal: Goal::Run,
             left: false,
-            resuming: false,
+            resuming: None,
             halting: 0,
             groups: Vec::new(),
             free_groups: Vec::new(),
@@ -222,7 +222,7 @@ impl Node {
         now: Instant,
         out: &mut Vec<Action>,
     ) {
-        if self.resuming && self.entry(id).is_some_and(|entry| generation > entry.generation) {
+        if self.resuming.is_some_and(|recorded| generation > recorded) {
             self.take_life(id, generation);
         }
         let entry = self.entries.get_mut(id.0 as usize).and_then(Option::as_mut);
@@ -348,7 +348,7 @@ impl Node {
                 Phase::Checking => false,
                 Phase::Configured | Phase::Done | Phase::Passed | Phase::Failed => true,
             };
-            if !waits && !self.resuming {
+            if !waits && self.resuming.is_none() {
                 return Err(format!("group {} is {} and waits for nobody", group.name, group.phase));
             }
         }

@@ -54,8 +54,8 @@ impl Node {
             .filter(|(_, entry)| entry.is_none())
             .map(|(id, _)| EntryId(id))
             .collect();
+        node.resuming = Some(node.generations);
         node.merge(table, now);
-        node.resuming = true;
         node
     }
 
@@ -120,7 +120,8 @@ impl Node {
     /// The keeper holds a later life than the records tell of: they could not be written (no room), and what the
     /// keeper holds is so. The entry is taken to run, and its group finds out whether it should.
     pub(super) fn take_life(&mut self, id: EntryId, generation: Generation) {
-        let Some(entry) = self.entries[id.0 as usize].as_mut() else { return };
+        let entry = self.entries.get_mut(id.0 as usize).and_then(Option::as_mut);
+        let Some(entry) = entry.filter(|entry| entry.generation < generation) else { return };
         let (deadline, group) = (entry.deadline(), entry.group);
         let (leaving, unconfirmed) = (entry.is_leaving(), entry.is_unconfirmed());
         entry.generation = generation;
@@ -141,7 +142,7 @@ impl Node {
 
     /// After the keeper told of all that it holds.
     pub(super) fn resume(&mut self, now: Instant, out: &mut Vec<Action>) {
-        self.resuming = false;
+        self.resuming = None;
         let ids: Vec<EntryId> = self.entries().map(|(id, _)| id).collect();
         for id in ids {
             let Some(entry) = self.entries[id.0 as usize].as_mut() else { continue };

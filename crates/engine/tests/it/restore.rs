@@ -2,7 +2,7 @@
 
 use clinit_engine::Event;
 use clinit_engine::Node;
-use clinit_engine::event::Exit;
+use clinit_engine::event::{Exit, Generation};
 
 use crate::stage::Stage;
 
@@ -92,6 +92,37 @@ fn a_life_whose_entry_is_forgotten_is_released_and_its_number_not_given_again() 
     assert_eq!(stage.did(), "release a");
     stage.tell("h", "1");
     assert!(stage.entry("b").generation() > last);
+}
+
+#[test]
+fn a_later_life_than_the_records_tell_of_is_taken_over() {
+    for (level, orders, state) in [("1", "", "running"), ("2", "stop a", "stopping")] {
+        let mut stage = Stage::running("g:a:1:respawn:a", "g", "1", "a");
+        stage.tell("g", level);
+        stage.did();
+        stage.crash();
+        let (entry, generation) = (stage.id("a"), Generation(stage.entry("a").generation().0 + 5));
+        stage.happens(Event::Spawned { entry, generation, pid: 77 });
+        stage.happens(Event::InventoryTaken);
+        assert_eq!((stage.did().as_str(), stage.state("a")), (orders, state), "level {level}");
+        stage.exited("a", 0);
+        stage.tell("g", "1");
+        assert!(stage.entry("a").generation() > generation, "no number is given twice");
+    }
+}
+
+#[test]
+fn a_life_of_a_forgotten_entry_is_not_taken_for_one_of_its_successor() {
+    let mut stage = Stage::running("g:a:1:respawn:a", "g", "1", "a");
+    let (entry, generation) = (stage.id("a"), stage.entry("a").generation());
+    stage.reread("");
+    stage.exited("a", 0);
+    stage.crash();
+    stage.reread("h:b:1:respawn:b");
+    assert_eq!(stage.id("b"), entry, "it has the place of the other");
+    stage.happens(Event::Exited { entry, generation, exit: Exit::Code(0), leftovers: false });
+    stage.happens(Event::InventoryTaken);
+    assert_eq!((stage.did().as_str(), stage.state("b")), ("release b", "down"));
 }
 
 #[test]
