@@ -240,7 +240,7 @@ unsafe fn child(
                 }
                 // The path that was named, not one of many to try.
                 libc::ENOTDIR if candidate == candidates && (*candidate.add(1)).is_null() => {
-                    errno = libc::ENOTDIR
+                    errno = libc::ENOTDIR;
                 }
                 libc::ENOENT | libc::ENOTDIR => {}
                 // As in execvp(3): a refusal is remembered and beats "not found".

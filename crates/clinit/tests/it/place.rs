@@ -214,11 +214,15 @@ impl Place {
         eventually(&format!("the status file {lines:?}"), || self.clstat() == expected);
     }
 
-    /// Whether a process belongs here: the daemon's own by their arguments, services by their environment.
-    pub(crate) fn owns(&self, pid: u32) -> bool {
+    /// Whether a process belongs here: the daemon's own, or a service.
+    fn owns(&self, pid: u32) -> bool {
+        self.role(pid).is_some() || self.is_service(pid)
+    }
+
+    /// Whether a process is a service of this place, or a child of one, as its environment tells.
+    fn is_service(&self, pid: u32) -> bool {
         let variable = format!("CLINIT_SOCKET={}", self.path("").display());
-        let environment = process::file(pid, "environ");
-        self.role(pid).is_some() || environment.split('\0').any(|text| text.starts_with(&variable))
+        process::file(pid, "environ").split('\0').any(|text| text.starts_with(&variable))
     }
 
     /// `keeper`, `engine` or `logger`, if a process is one of this place.
@@ -231,18 +235,17 @@ impl Place {
 
     /// All living processes of this place.
     pub(crate) fn processes(&self) -> Vec<u32> {
-        process::all().into_iter().filter(|&pid| process::is_alive(pid) && self.owns(pid)).collect()
+        living(|pid| self.owns(pid))
     }
 
-    /// The living services: all processes of this place that are not the daemon's own.
+    /// The living services with their children.
     pub(crate) fn services(&self) -> Vec<u32> {
-        self.processes().into_iter().filter(|&pid| self.role(pid).is_none()).collect()
+        living(|pid| self.is_service(pid))
     }
 
-    /// The daemon's processes of one role that live.
+    /// The daemon's living processes of a role.
     pub(crate) fn all_of_role(&self, role: &str) -> Vec<u32> {
-        let all = process::all().into_iter().filter(|&pid| process::is_alive(pid));
-        all.filter(|&pid| self.role(pid).as_deref() == Some(role)).collect()
+        living(|pid| self.role(pid).as_deref() == Some(role))
     }
 
     /// The daemon's one process of a role.
@@ -287,6 +290,11 @@ impl Drop for Place {
         self.clear();
         let _left = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// The living processes that are such.
+fn living(is_such: impl Fn(u32) -> bool) -> Vec<u32> {
+    process::all().into_iter().filter(|&pid| process::is_alive(pid) && is_such(pid)).collect()
 }
 
 /// A JSON number as a process number.
