@@ -164,6 +164,12 @@ pub(crate) fn scope(slot: &Slot) -> Scope {
     }
 }
 
+/// Gives a slot another scope: the table may have changed it since the start.
+pub(crate) fn set_scope(slot: &Slot, scope: Scope) {
+    let others = slot.flags() & !(flag::SCOPE_MAIN | flag::SCOPE_CGROUP);
+    slot.set_flags(others | scope_flag(scope));
+}
+
 /// The flag that stands for a scope.
 pub(crate) fn scope_flag(scope: Scope) -> u32 {
     match scope {

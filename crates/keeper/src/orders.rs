@@ -9,7 +9,7 @@ use clinit_sys::spawn::{Image, Start, spawn};
 use rustix::fs::{Mode, OFlags, mkfifoat, openat};
 use rustix::io::Errno;
 
-use crate::children::{flag, scope_flag, state};
+use crate::children::{Owed, flag, scope_flag, set_scope, state};
 use crate::descriptors as fixed;
 use crate::protocol::{Order, Output, Scope, Spawn};
 use crate::run::{Keeper, LEAVING};
@@ -105,6 +105,7 @@ impl Keeper {
             Some(Order::Spawn(order)) => self.spawn(&order),
             Some(Order::Stop { slot, generation, signal, scope }) => {
                 self.with_life(slot, generation, |slot, child| {
+                    set_scope(slot, scope);
                     // Repeated after a crash of the engine, it would hit a process that is just stopping.
                     if slot.flags() & flag::STOPPED == 0 {
                         scope::stop(slot, child, scope, signal.into());
@@ -115,7 +116,10 @@ impl Keeper {
                 self.with_life(slot, generation, |slot, child| scope::signal(slot, child, signal.into()));
             }
             Some(Order::Kill { slot, generation, scope }) => {
-                self.with_life(slot, generation, |slot, child| scope::kill(slot, child, scope));
+                self.with_life(slot, generation, |slot, child| {
+                    set_scope(slot, scope);
+                    scope::kill(slot, child, scope);
+                });
             }
             Some(Order::Release { slot, generation }) => self.release(slot, generation),
             Some(Order::Leave { status }) => {
@@ -199,6 +203,8 @@ impl Keeper {
         slot.set_generation(order.generation);
         slot.set_spawned_nanos(clock::boottime_nanos());
         slot.set_begun_nanos(0);
+        // What was owed of the last life would be told of this one.
+        child.owed = Owed::default();
         child.adopted = false;
         child.leftover_since = 0;
         if !order.cgroup && order.scope != Scope::Cgroup {
