@@ -101,6 +101,12 @@ impl Children {
         Some((self.slots.get(index)?, self.held.get_mut(index as usize)?))
     }
 
+    /// Whether anybody waits for leftovers to end: they were asked to, or killed.
+    pub(crate) fn any_awaited(&self) -> bool {
+        let slots = self.leftovers.iter().filter_map(|&index| self.slots.get(index));
+        slots.into_iter().any(|slot| slot.flags() & (flag::STOPPED | flag::KILLED) != 0)
+    }
+
     /// What concerns the keeper as a whole.
     pub(crate) fn header(&self) -> &Slot {
         self.slots.header()

@@ -258,7 +258,7 @@ impl Keeper {
     /// What nobody tells us of is looked at now and then.
     fn look_again(&mut self) {
         let now_nanos = clock::boottime_nanos();
-        if self.children.leftovers.is_empty() {
+        if !self.children.any_awaited() {
             self.leftovers_pause_nanos = LEFTOVERS_NANOS;
             self.leftovers_due_nanos = now_nanos + LEFTOVERS_NANOS;
         } else if now_nanos >= self.leftovers_due_nanos {
@@ -430,7 +430,7 @@ impl Keeper {
 
     fn timeout(&self) -> Option<Timespec> {
         let now_nanos = clock::boottime_nanos();
-        let leftovers = (!self.children.leftovers.is_empty()).then_some(self.leftovers_due_nanos);
+        let leftovers = self.children.any_awaited().then_some(self.leftovers_due_nanos);
         let unwatched = (!self.unwatched.is_empty()).then_some(now_nanos + UNWATCHED_NANOS);
         let companions = [self.engine.due_nanos(), self.logger.due_nanos()];
         let companions = companions.into_iter().flatten().filter(|_| self.leaving.is_none());

@@ -1,6 +1,6 @@
 //! `clinit [GROUP] LEVEL` starts a daemon when none answers, and nothing else does.
 
-use crate::command::finish;
+use crate::command::{finish, run};
 use crate::place::Place;
 use crate::process::{cwd, file, parent, session};
 use crate::wait::eventually;
@@ -22,7 +22,7 @@ fn it_is_detached_from_the_caller() {
     let mut command = place.command();
     command.args(["-c", "cltab", "-s", "init.s", "web", "start"]).env("HELLO", "there");
     // That this returns is a part of the test: nobody holds the caller's output.
-    crate::command::run(&mut command).is(0, "level transition started\n", "");
+    run(&mut command).is(0, "level transition started\n", "");
     let keeper = place.role_pid("keeper");
     assert_eq!(session(keeper), keeper);
     assert_ne!(session(keeper), session(std::process::id()));

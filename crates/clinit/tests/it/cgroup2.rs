@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::process::file;
 use crate::user::skip;
 
 /// The folder of this process's own cgroup.
@@ -29,7 +30,7 @@ pub(crate) fn writable() -> Option<PathBuf> {
 
 /// The path of a process's cgroup in the version 2 hierarchy.
 pub(crate) fn of(pid: u32) -> String {
-    path_in(&crate::process::file(pid, "cgroup"))
+    path_in(&file(pid, "cgroup"))
 }
 
 /// The path of the version 2 line in the text of a /proc/PID/cgroup.

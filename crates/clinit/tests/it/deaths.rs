@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use crate::command::finish;
 use crate::daemon::Daemon;
 use crate::place::number;
 use crate::process::{is_alive, is_gone, parent, send, state};
+use crate::script::slow;
 use crate::wait::{eventually, wait_for};
 
 const TABLE: &str = "web:httpd:1,2:respawn:echo $$ >> lives; exec sleep 1000\n\
@@ -132,11 +134,7 @@ fn the_table_that_held_holds_although_the_file_is_gone() {
 
 #[test]
 fn a_halt_goes_on_after_the_engines_death() {
-    let daemon = Daemon::start(
-        "web:slow:1,:respawn:trap 'touch asked; until test -e go; do sleep 0.02; done; exit' TERM; touch ready; \
-         while :; do sleep 0.02; done\n\
-         web:::stop_timeout:infinity\n",
-    );
+    let daemon = Daemon::start(&format!("web:slow:1,:respawn:{}\nweb:::stop_timeout:infinity\n", slow()));
     daemon.settle("web", "1", "DONE");
     daemon.wait_file("ready");
     daemon.clinit("-k").done();
@@ -276,6 +274,6 @@ fn an_engine_that_was_stopped_for_a_second_goes_on() {
     wait_for("a second", || (stopped.elapsed() > Duration::from_secs(1)).then_some(()));
     assert_eq!(daemon.role_pid("engine"), engine);
     send(engine, Signal::CONT);
-    crate::command::finish(waiting).is(0, "web 2 DONE\n", "");
+    finish(waiting).is(0, "web 2 DONE\n", "");
     assert_eq!((daemon.pid("httpd"), daemon.role_pid("engine")), (httpd, engine));
 }

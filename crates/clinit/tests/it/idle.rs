@@ -3,7 +3,10 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::daemon::Daemon;
+use crate::process::send;
 use crate::wait::{eventually, wait_for};
 
 /// How often the threads of a process have gone to sleep so far.
@@ -74,7 +77,7 @@ fn a_daemon_whose_engine_was_killed_is_idle_again() {
     let daemon = Daemon::start(&twenty_services());
     daemon.settle("web", "1", "DONE");
     let engine = daemon.role_pid("engine");
-    crate::process::send(engine, rustix::process::Signal::KILL);
+    send(engine, Signal::KILL);
     eventually("another", || !daemon.all_of_role("engine").is_empty() && daemon.role_pid("engine") != engine);
     daemon.wait_answer();
     is_idle(&daemon);

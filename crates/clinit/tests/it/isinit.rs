@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::command::{CLINIT, Said, program, run};
 use crate::place::Place;
-use crate::process::{cwd, session};
+use crate::process::{cwd, is_gone, session};
 use crate::user::{make_folder_for_unprivileged, unprivileged_as};
 use crate::wait::eventually;
 
@@ -101,7 +101,7 @@ fn a_table_without_anything_stops_everything() {
     let httpd = place.pid("httpd");
     place.write("cltab", "# nothing\n");
     isinit(&place, "").done();
-    eventually("its end", || crate::process::is_gone(httpd) && place.group("web").is_null());
+    eventually("its end", || is_gone(httpd) && place.group("web").is_null());
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::command::finish;
 use crate::daemon::Daemon;
-use crate::process::{is_alive, send};
+use crate::process::{group, is_alive, send};
 use crate::wait::eventually;
 
 /// What is in both levels writes a line for each of its lives; what is in one, for each of its starts.
@@ -44,7 +45,7 @@ fn kill_at_random_moments(seed: u64) {
         let teller = daemon.begin(&format!("tell web {level}"));
         std::thread::sleep(Duration::from_micros(dice.roll(60_000)));
         send(engine, Signal::KILL);
-        let said = crate::command::finish(teller);
+        let said = finish(teller);
         if said.code != Some(0) {
             // It was not heard, or nobody lived to say that it was: telling it again does no harm.
             assert_eq!(said.code, Some(3), "seed {seed}, kill {kill}: {said:?}");
@@ -63,7 +64,7 @@ fn kill_at_random_moments(seed: u64) {
         expected.sort_unstable();
         // The shell of `second` has children of a moment, in its own process group.
         let mut mains = daemon.services();
-        mains.retain(|&pid| crate::process::group(pid) == pid);
+        mains.retain(|&pid| group(pid) == pid);
         mains.sort_unstable();
         assert_eq!(mains, expected, "{context}");
         let counts = [daemon.lines("count1").len(), daemon.lines("count2").len()];

@@ -106,7 +106,8 @@ fn orphans_that_left_the_group_live_on_and_are_reaped_by_the_keeper() {
 #[test]
 fn many_orphans_leave_no_zombies() {
     let daemon = Daemon::start(
-        "web:nursery:1,:wait:for i in 1 2 3 4 5 6 7 8 9 10; do setsid sh -c 'echo $$ >> kids; exec sleep 0.2' & done\n",
+        "web:nursery:1,:wait:for i in 1 2 3 4 5 6 7 8 9 10; do \
+         setsid sh -c 'echo $$ >> kids; exec sleep 0.2' & done\n",
     );
     daemon.settle("web", "1", "DONE");
     eventually("ten orphans", || daemon.lines("kids").len() == 10);

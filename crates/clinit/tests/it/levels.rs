@@ -60,7 +60,8 @@ fn the_old_levels_entries_are_gone_before_the_new_ones_start() {
     let daemon = Daemon::start(
         "web:old:1,:respawn:echo $$ > old; trap 'sleep 0.3; exit' TERM; touch ready; while :; do sleep 0.02; done\n\
          web:crowd:1,:respawn:echo $$ > crowd; trap 'exit' TERM; sleep 1000 & wait\n\
-         web:new:2,:wait:for pid in $(cat old) $(cat crowd); do kill -0 $pid && echo there; kill -0 -$pid && echo group; done > seen\n",
+         web:new:2,:wait:for pid in $(cat old) $(cat crowd); do \
+         kill -0 $pid && echo there; kill -0 -$pid && echo group; done > seen\n",
     );
     daemon.settle("web", "1", "DONE");
     daemon.wait_file("ready");

@@ -2,13 +2,14 @@
 //!
 //! | file | room for |
 //! |---|---|
-//! | `place`, `daemon`, `command`, `process`, `wait`, `wire`, `cgroup2`, `user` | what the tests are written with |
-//! | `levels`, `modes`, `throttle`, `newest`, `stopping`, `leftovers`, `rereading`, `refusing`, `drop_in` | what a table means |
+//! | `place`, `daemon`, `command`, `process`, `script`, `wait`, `wire`, `cgroup2`, `user` | tools |
+//! | `levels`, `modes`, `throttle`, `newest`, `stopping`, `leftovers` | what a table means |
+//! | `rereading`, `refusing`, `drop_in` | tables that change |
 //! | `child`, `cgroups`, `exec` | what a service is started with |
 //! | `original`, `isinit`, `autostart`, `verbs`, `status`, `tell`, `check`, `tables` | commands |
-//! | `sockets`, `status_file`, `varlink`, `rude`, `strangers`, `python` | the daemon's files and its socket |
+//! | `sockets`, `status_file`, `varlink`, `rude`, `strangers`, `python` | the daemon's files, its socket |
 //! | `up`, `examples` | tables in the foreground |
-//! | `deaths`, `kills`, `idle` | what the daemon outlives, and what it does while nothing happens |
+//! | `deaths`, `kills`, `idle` | what the daemon outlives, and that it rests |
 //!
 //! Every test has a folder of its own with a table, a socket and a status file in it. All that was started
 //! there is found by the socket's path, and ends with the test.
@@ -21,6 +22,7 @@ mod command;
 mod daemon;
 mod place;
 mod process;
+mod script;
 mod user;
 mod wait;
 mod wire;

@@ -3,18 +3,18 @@
 use crate::command::finish;
 use crate::daemon::Daemon;
 use crate::process::is_gone;
+use crate::script::slow;
 use crate::wait::eventually;
 
-/// Level 1 has an entry that stops when a file is there; 2 and 3 leave a trace each.
-const TABLE: &str = "web:old:1,:respawn:trap 'touch asked; until test -e go; do sleep 0.02; done; exit' TERM; \
-                       touch ready; while :; do sleep 0.02; done\n\
-                     web:two:2,:wait:echo 2 >> log\n\
-                     web:three:3,:wait:echo 3 >> log\n\
-                     web:::stop_timeout:infinity\n";
-
-/// A group at level 1.
+/// A group at level 1, whose entry stops when there is a file `go`; levels 2 and 3 leave a trace each.
 fn old() -> Daemon {
-    let daemon = Daemon::start(TABLE);
+    let daemon = Daemon::start(&format!(
+        "web:old:1,:respawn:{}\n\
+         web:two:2,:wait:echo 2 >> log\n\
+         web:three:3,:wait:echo 3 >> log\n\
+         web:::stop_timeout:infinity\n",
+        slow()
+    ));
     daemon.settle("web", "1", "DONE");
     daemon.wait_file("ready");
     daemon

@@ -1,8 +1,10 @@
 //! The forms of Cluster::Init's `clinit`, to the letter.
 
+use crate::command::run;
 use crate::daemon::Daemon;
 use crate::place::Place;
 use crate::process::is_gone;
+use crate::wait::eventually;
 
 const WEB: &str = "web:httpd:start,:respawn:sleep 1000\n";
 
@@ -127,7 +129,7 @@ fn the_table_may_name_the_socket_and_c_finds_it_there() {
     let mut command = place.command();
     command.args(["-d", "-c", "cltab"]);
     let daemon = Daemon::begun(place, &mut command);
-    crate::wait::eventually("an answer", || daemon.bare("-c cltab").code == Some(0));
+    eventually("an answer", || daemon.bare("-c cltab").code == Some(0));
     daemon.bare("-c cltab web start").is(0, "level transition started\n", "");
     assert!(daemon.has("named.s"));
     daemon.bare("-c cltab -k").is(0, "", "");
@@ -145,7 +147,7 @@ fn the_command_line_beats_the_table_unless_that_overrides() {
     let mut command = place.command();
     command.args(["-d", "-c", "cltab", "-s", "init.s"]);
     let daemon = Daemon::begun(place, &mut command);
-    crate::wait::eventually("an answer", || daemon.bare("-s table.s").code == Some(0));
+    eventually("an answer", || daemon.bare("-s table.s").code == Some(0));
     assert!(!daemon.has("init.s"));
     daemon.bare("-s table.s -k").done();
     daemon.wait_end();
@@ -156,6 +158,6 @@ fn the_environment_names_the_socket_too() {
     let daemon = Daemon::start(WEB);
     let mut command = daemon.command();
     command.args(["web", "start"]).env("CLINIT_SOCKET", daemon.socket());
-    crate::command::run(&mut command).is(0, "level transition started\n", "");
+    run(&mut command).is(0, "level transition started\n", "");
     daemon.wait_group("web", "start", "DONE");
 }

@@ -8,11 +8,12 @@ use rustix::process::Signal;
 use crate::daemon::Daemon;
 use crate::place::Place;
 use crate::process::{is_alive, is_gone, send};
+use crate::script::at_term;
 use crate::wait::eventually;
 
 #[test]
 fn a_changed_entry_is_stopped_gracefully_and_started() {
-    let httpd = "trap 'echo bye >> log; exit' TERM; touch ready; while :; do sleep 0.02; done";
+    let httpd = at_term("echo bye >> log");
     let daemon = Daemon::start(&format!("web:httpd:1,:respawn:{httpd}\nweb:other:1,:respawn:sleep 1000\n"));
     daemon.settle("web", "1", "DONE");
     daemon.wait_file("ready");
@@ -29,7 +30,7 @@ fn a_changed_entry_is_stopped_gracefully_and_started() {
 
 #[test]
 fn a_deleted_entry_is_stopped_gracefully_and_forgotten() {
-    let httpd = "trap 'touch bye; exit' TERM; touch ready; while :; do sleep 0.02; done";
+    let httpd = at_term("touch bye");
     let daemon = Daemon::start(&format!("web:httpd:1,:respawn:{httpd}\nweb:other:1,:respawn:sleep 1000\n"));
     daemon.settle("web", "1", "DONE");
     daemon.wait_file("ready");

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::daemon::Daemon;
 use crate::process::status;
+use crate::wait::eventually;
 use crate::wire::Wire;
 
 /// Others are served at once, and nothing of the daemon has been restarted.
@@ -101,16 +102,19 @@ fn clients_that_go_in_the_middle_leave_nothing_behind() {
     let (daemon, engine) = started();
     let open = || std::fs::read_dir(format!("/proc/{engine}/fd")).unwrap().count();
     let before = open();
+    let parameters = json!({ "group": "web", "level": "start" });
+    let waits = json!({ "method": "org.clinit.Init.Tell", "parameters": parameters, "more": true });
+    let waits = format!("{waits}\0");
     for round in 0..100 {
         let mut wire = Wire::connect(&daemon.socket());
         wire.send(match round % 4 {
             0 => b"",
             1 => b"{\"method\":",
             2 => b"{\"method\":\"org.clinit.Init.Status\"}\0",
-            _ => b"{\"method\":\"org.clinit.Init.Tell\",\"parameters\":{\"group\":\"web\",\"level\":\"start\"},\"more\":true}\0",
+            _ => waits.as_bytes(),
         });
     }
-    crate::wait::eventually("that they are closed", || open() <= before);
+    eventually("that they are closed", || open() <= before);
     others_are_served(&daemon, engine);
 }
 

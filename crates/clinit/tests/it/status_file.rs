@@ -1,17 +1,15 @@
 //! The status file: lines `Cluster::Init::Group NAME LEVEL STATE`.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::Signal;
 
 use crate::daemon::Daemon;
 use crate::process::{is_alive, send, state};
+use crate::script::{at_term, slow};
 use crate::wait::eventually;
-
-/// An entry that stops when the file `go` is there.
-const SLOW: &str =
-    "trap 'until test -e go; do sleep 0.02; done; exit' TERM; touch ready; while :; do sleep 0.02; done";
 
 #[test]
 fn it_has_a_line_for_each_group_that_was_told() {
@@ -23,17 +21,16 @@ fn it_has_a_line_for_each_group_that_was_told() {
     daemon.settle("mail", "1", "PASSED");
     daemon.settle("news", "1", "FAILED");
     daemon.wait_clstat(&["mail 1 PASSED", "news 1 FAILED", "web 1 DONE"]);
-    let mode =
-        std::os::unix::fs::PermissionsExt::mode(&daemon.path("clstat").metadata().unwrap().permissions());
-    assert_eq!(mode & 0o777, 0o644);
+    assert_eq!(daemon.path("clstat").metadata().unwrap().permissions().mode() & 0o777, 0o644);
 }
 
 #[test]
 fn it_shows_the_old_level_through_stopping_and_the_new_one_at_once_with_starting() {
     let daemon = Daemon::start(&format!(
-        "web:slow:1,:respawn:{SLOW}\n\
+        "web:slow:1,:respawn:{}\n\
          web:wait:2,:wait:until test -e on; do sleep 0.02; done\n\
-         web:::stop_timeout:infinity\n"
+         web:::stop_timeout:infinity\n",
+        slow()
     ));
     daemon.settle("web", "1", "DONE");
     daemon.wait_clstat(&["web 1 DONE"]);
@@ -57,7 +54,7 @@ fn starting_appears_with_the_first_level_at_once() {
 
 #[test]
 fn dumping_is_stopping_for_the_tables_sake() {
-    let daemon = Daemon::start(&format!("web:slow:1,:respawn:{SLOW}\nweb:::stop_timeout:infinity\n"));
+    let daemon = Daemon::start(&format!("web:slow:1,:respawn:{}\nweb:::stop_timeout:infinity\n", slow()));
     daemon.settle("web", "1", "DONE");
     daemon.wait_file("ready");
     daemon.write_table("web:slow:1,:respawn:sleep 1000\nweb:::stop_timeout:infinity\n");
@@ -83,12 +80,10 @@ fn a_start_that_is_not_confirmed_is_still_starting() {
 
 #[test]
 fn a_shutdown_shows_halting_and_configured_and_removes_the_file_after_the_last_child() {
-    let daemon = Daemon::start(
-        "web:slow:1,:respawn:trap 'until test -e go; do sleep 0.02; done; test -e clstat && touch seen; exit' TERM; \
-         touch ready; while :; do sleep 0.02; done\n\
-         mail:quick:1,:respawn:sleep 1000\n\
-         :::stop_timeout:infinity\n",
-    );
+    let slow = at_term("until test -e go; do sleep 0.02; done; test -e clstat && touch seen");
+    let daemon = Daemon::start(&format!(
+        "web:slow:1,:respawn:{slow}\nmail:quick:1,:respawn:sleep 1000\n:::stop_timeout:infinity\n"
+    ));
     daemon.settle("web", "1", "DONE");
     daemon.settle("mail", "1", "DONE");
     daemon.wait_file("ready");

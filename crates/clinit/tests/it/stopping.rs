@@ -6,16 +6,13 @@ use rustix::process::Signal;
 
 use crate::daemon::Daemon;
 use crate::process::{is_alive, is_gone, send, state};
+use crate::script::{at_term, deaf};
 use crate::wait::eventually;
-
-/// A shell that hears no TERM.
-const DEAF: &str = "trap '' TERM; touch deaf; while :; do sleep 0.02; done";
 
 #[test]
 fn term_asks_and_the_script_may_clean_up() {
-    let daemon = Daemon::start(
-        "web:httpd:1,:respawn:trap 'sleep 0.2; touch clean; exit 5' TERM; touch ready; while :; do sleep 0.02; done\n",
-    );
+    let httpd = at_term("sleep 0.2; touch clean; exit 5");
+    let daemon = Daemon::start(&format!("web:httpd:1,:respawn:{httpd}\n"));
     daemon.settle("web", "1", "DONE");
     daemon.wait_file("ready");
     daemon.settle("web", "2", "DONE");
@@ -28,7 +25,8 @@ fn term_asks_and_the_script_may_clean_up() {
 #[test]
 fn stop_signal_is_a_property() {
     let daemon = Daemon::start(
-        "web:httpd:1,:respawn:trap 'touch usr1; exit' USR1; trap '' TERM; touch ready; while :; do sleep 0.02; done\n\
+        "web:httpd:1,:respawn:trap '' TERM; trap 'touch usr1; exit' USR1; touch ready; \
+         while :; do sleep 0.02; done\n\
          web:httpd::stop_signal:USR1\n",
     );
     daemon.settle("web", "1", "DONE");
@@ -39,9 +37,9 @@ fn stop_signal_is_a_property() {
 
 #[test]
 fn who_ignores_it_is_killed_after_stop_timeout() {
-    let daemon = Daemon::start(&format!("web:deaf:1,:respawn:{DEAF}\nweb:deaf::stop_timeout:500ms\n"));
+    let daemon = Daemon::start(&format!("web:deaf:1,:respawn:{}\nweb:deaf::stop_timeout:500ms\n", deaf()));
     daemon.settle("web", "1", "DONE");
-    daemon.wait_file("deaf");
+    daemon.wait_file("ready");
     let deaf = daemon.pid("deaf");
     let asked = Instant::now();
     daemon.settle("web", "2", "DONE");
@@ -53,9 +51,9 @@ fn who_ignores_it_is_killed_after_stop_timeout() {
 
 #[test]
 fn a_stop_says_when_it_will_kill_and_ten_seconds_are_the_default() {
-    let daemon = Daemon::start(&format!("web:deaf:1,:respawn:{DEAF}\n"));
+    let daemon = Daemon::start(&format!("web:deaf:1,:respawn:{}\n", deaf()));
     daemon.settle("web", "1", "DONE");
-    daemon.wait_file("deaf");
+    daemon.wait_file("ready");
     daemon.tell("web", "2");
     let deaf = daemon.entry("deaf");
     assert_eq!(deaf["state"], "stopping");
@@ -66,9 +64,9 @@ fn a_stop_says_when_it_will_kill_and_ten_seconds_are_the_default() {
 
 #[test]
 fn without_a_stop_timeout_only_haste_kills() {
-    let daemon = Daemon::start(&format!("web:deaf:1,:respawn:{DEAF}\nweb:::stop_timeout:infinity\n"));
+    let daemon = Daemon::start(&format!("web:deaf:1,:respawn:{}\nweb:::stop_timeout:infinity\n", deaf()));
     daemon.settle("web", "1", "DONE");
-    daemon.wait_file("deaf");
+    daemon.wait_file("ready");
     let pid = daemon.pid("deaf");
     daemon.tell("web", "2");
     let deaf = daemon.entry("deaf");
@@ -145,9 +143,7 @@ fn a_shutdown_stops_all_groups_and_removes_what_the_daemon_made() {
 #[test]
 fn term_and_int_to_the_daemon_are_a_shutdown() {
     for signal in [Signal::TERM, Signal::INT] {
-        let daemon = Daemon::start(
-            "web:httpd:1,:respawn:trap 'touch bye; exit' TERM; touch ready; while :; do sleep 0.02; done\n",
-        );
+        let daemon = Daemon::start(&format!("web:httpd:1,:respawn:{}\n", at_term("touch bye")));
         daemon.settle("web", "1", "DONE");
         daemon.wait_file("ready");
         send(daemon.child_pid(), signal);
@@ -159,9 +155,9 @@ fn term_and_int_to_the_daemon_are_a_shutdown() {
 
 #[test]
 fn a_daemon_that_shuts_down_takes_no_tells() {
-    let daemon = Daemon::start(&format!("web:deaf:1,:respawn:{DEAF}\nweb:::stop_timeout:infinity\n"));
+    let daemon = Daemon::start(&format!("web:deaf:1,:respawn:{}\nweb:::stop_timeout:infinity\n", deaf()));
     daemon.settle("web", "1", "DONE");
-    daemon.wait_file("deaf");
+    daemon.wait_file("ready");
     daemon.clinit("-k").is(0, "", "");
     assert_eq!(daemon.group("web")["state"], "HALTING");
     daemon.clinit("web 1").fails(1, &["the daemon is shutting down"]);

@@ -3,9 +3,10 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use crate::command::{program, run};
 use crate::daemon::Daemon;
 use crate::place::Place;
-use crate::user::{can_be_stranger, skip};
+use crate::user::{can_be_stranger, is_root, skip, unprivileged};
 
 /// What every command that needs the table says of one that cannot be read.
 #[track_caller]
@@ -36,13 +37,13 @@ fn a_missing_table_is_named() {
 fn a_fifo_is_refused_and_not_waited_for() {
     let place = Place::new("");
     fs::remove_file(place.path("cltab")).unwrap();
-    crate::command::run(crate::command::program("mkfifo").arg(place.path("cltab"))).done();
+    run(program("mkfifo").arg(place.path("cltab"))).done();
     is_refused(&place, &["cltab is not a regular file"]);
 }
 
 #[test]
 fn root_trusts_no_table_that_others_may_write() {
-    if !crate::user::is_root() {
+    if !is_root() {
         return skip("this concerns root alone");
     }
     let place = Place::new("web:httpd:start,:respawn:sleep 1000\n");
@@ -60,7 +61,7 @@ fn root_trusts_no_table_that_others_may_write() {
 
 #[test]
 fn a_table_that_others_may_write_now_is_refused_at_a_reread() {
-    if !crate::user::is_root() {
+    if !is_root() {
         return skip("this concerns root alone");
     }
     let daemon = Daemon::start("web:httpd:start,:respawn:sleep 1000\n");
@@ -79,7 +80,7 @@ fn a_table_that_may_not_be_read_says_so() {
     }
     let place = Place::new("");
     place.chmod("cltab", 0o600);
-    let said = crate::command::run(&mut crate::user::unprivileged(&place, "check cltab"));
+    let said = run(&mut unprivileged(&place, "check cltab"));
     said.fails(1, &["no permission to read cltab"]);
 }
 

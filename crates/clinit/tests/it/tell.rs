@@ -1,7 +1,8 @@
 //! `clinit tell`
 
-use crate::command::finish;
+use crate::command::{finish, run};
 use crate::daemon::Daemon;
+use crate::script::slow;
 
 #[test]
 fn tell_starts_a_transition() {
@@ -47,18 +48,17 @@ fn what_is_no_level_is_refused() {
     let daemon = Daemon::start("web:httpd:1,:respawn:sleep 1000\n");
     let mut command = daemon.command();
     command.args(["-s", "init.s", "tell", "web", "a b"]);
-    let said = crate::command::run(&mut command);
+    let said = run(&mut command);
     said.fails(2, &["level"]);
     assert_eq!(daemon.group("web")["told"], false);
 }
 
 #[test]
 fn a_group_that_vanishes_is_gone_for_who_waits() {
-    let daemon = Daemon::start(
-        "web:deaf:1,:respawn:trap 'touch asked; until test -e go; do sleep 0.02; done; exit' TERM; touch ready; while :; do sleep 0.02; done\n\
-         web:::stop_timeout:infinity\n\
-         mail:x:1,:off:x\n",
-    );
+    let daemon = Daemon::start(&format!(
+        "web:slow:1,:respawn:{}\nweb:::stop_timeout:infinity\nmail:x:1,:off:x\n",
+        slow()
+    ));
     daemon.settle("web", "1", "DONE");
     daemon.wait_file("ready");
     let waiting = daemon.begin("tell web 2 --wait");

@@ -1,6 +1,7 @@
 //! `clinit up`: a table in the foreground.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -9,7 +10,8 @@ use rustix::process::Signal;
 use crate::command::run;
 use crate::daemon::Daemon;
 use crate::place::Place;
-use crate::process::{is_alive, is_gone, send};
+use crate::process::{all, is_alive, is_gone, parent, send};
+use crate::script::at_term;
 use crate::user::{give_to_unprivileged, make_folder_for_unprivileged, unprivileged};
 use crate::wait::{eventually, wait_for};
 
@@ -104,9 +106,7 @@ fn groups_take_their_initdefault_or_their_only_level_and_others_are_named() {
 #[test]
 fn int_and_term_stop_all_in_order() {
     for signal in [Signal::INT, Signal::TERM] {
-        let daemon = Daemon::up(
-            "web:httpd:run,:respawn:trap 'sleep 0.2; echo bye; exit' TERM; touch ready; while :; do sleep 0.02; done\n",
-        );
+        let daemon = Daemon::up(&format!("web:httpd:run,:respawn:{}\n", at_term("sleep 0.2; echo bye")));
         daemon.wait_file("ready");
         send(daemon.child_pid(), signal);
         assert_eq!(daemon.wait_end(), Some(0));
@@ -149,7 +149,7 @@ fn it_runs_beside_a_daemon_of_the_same_table() {
     daemon.settle("web", "run", "DONE");
     daemon.wait_clstat(&["web run DONE"]);
     let httpd = daemon.pid("httpd");
-    let inode = |name: &str| std::os::unix::fs::MetadataExt::ino(&daemon.path(name).metadata().unwrap());
+    let inode = |name: &str| daemon.path(name).metadata().unwrap().ino();
     let before = (inode("init.s"), inode("clstat"));
 
     // Without -s the socket is its own, and the table's settings are for the daemon.
@@ -159,10 +159,7 @@ fn it_runs_beside_a_daemon_of_the_same_table() {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut up = up.spawn().unwrap();
-    let of_up = || {
-        let all = crate::process::all().into_iter();
-        all.filter(|&pid| is_alive(pid) && crate::process::status(pid, "PPid") == up.id().to_string()).count()
-    };
+    let of_up = || all().into_iter().filter(|&pid| is_alive(pid) && parent(pid) == up.id()).count();
     eventually("engine, logger and a service", || of_up() == 3);
     assert_eq!(daemon.pid("httpd"), httpd);
     send(up.id(), Signal::INT);
@@ -224,9 +221,7 @@ fn no_line_is_lost_and_none_comes_twice() {
 #[test]
 fn the_last_words_are_heard() {
     for _ in 0..10 {
-        let daemon = Daemon::up(
-            "web:httpd:run,:respawn:trap 'printf farewell; exit' TERM; touch ready; while :; do sleep 0.02; done\n",
-        );
+        let daemon = Daemon::up(&format!("web:httpd:run,:respawn:{}\n", at_term("printf farewell")));
         daemon.wait_file("ready");
         send(daemon.child_pid(), Signal::INT);
         assert_eq!(daemon.wait_end(), Some(0));

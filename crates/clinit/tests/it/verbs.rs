@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use crate::command::finish;
 use crate::daemon::Daemon;
 use crate::place::Place;
 
@@ -156,7 +157,7 @@ fn a_reader_that_has_gone_is_no_reason_to_panic() {
         command.args(["-c", "cltab", "-s", "init.s"]).args(words.split(' '));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
-        crate::command::finish(child).is(0, "", "");
+        finish(child).is(0, "", "");
     }
 }
 
