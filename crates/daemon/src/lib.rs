@@ -11,7 +11,9 @@
 
 #![forbid(unsafe_code)]
 
+mod accounts;
 mod engine;
+pub mod machine;
 pub mod paths;
 mod roles;
 pub mod start;

@@ -11,6 +11,7 @@ use crate::entry::Hold;
 use crate::group::Phase;
 use crate::name::{GroupName, Level};
 use crate::spec::{KillScope, Table};
+use crate::surroundings::Resource;
 use crate::time::Instant;
 
 /// The place of an entry in its node, dense from 0. The keeper knows the entry's processes by it.
@@ -54,7 +55,7 @@ pub struct ExecFault {
     pub errno: i32,
 }
 
-/// The steps of a child between clone and exec that can fail.
+/// The steps before exec that can fail: those of the child, and what has to be known before there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExecStage {
@@ -64,6 +65,32 @@ pub enum ExecStage {
     Exec,
     /// Executing the interpreter that the script's first line names.
     Interpreter,
+    /// Finding the user that it is to run as: `ENOENT` when there is none.
+    UserLookup,
+    /// Finding the Unix group that it is to run as: `ENOENT` when there is none.
+    GroupLookup,
+    /// Reading the file of its variables.
+    EnvironmentFile,
+    /// Making sense of a line of that file, by number.
+    EnvironmentLine(u32),
+    /// Setting how likely it is killed when memory runs out.
+    OomScoreAdj,
+    /// Setting a limit.
+    Limit(Resource),
+    /// Setting its niceness.
+    Nice,
+    /// Taking on the supplementary groups of its user.
+    Groups,
+    /// Taking on its Unix group.
+    Group,
+    /// Giving up all but its capabilities.
+    Capabilities,
+    /// Becoming its user.
+    User,
+    /// Giving up new privileges.
+    NoNewPrivs,
+    /// Entering its folder.
+    Directory,
 }
 
 /// What happened.

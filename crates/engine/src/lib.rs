@@ -29,6 +29,7 @@ pub mod name;
 pub mod node;
 pub mod record;
 pub mod spec;
+pub mod surroundings;
 pub mod throttle;
 pub mod time;
 mod timers;

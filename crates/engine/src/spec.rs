@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::name::{GroupName, Level, Tag};
+use crate::surroundings::Surroundings;
 
 /// The whole table, in file order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -144,6 +145,9 @@ pub struct Program {
     pub output: Output,
     /// Whether it gets a cgroup of its own where one can be made.
     pub cgroup: bool,
+    /// Who and where it is and what it may use, as far as that is not the daemon's; mostly nothing, which is
+    /// `None`.
+    pub surroundings: Option<Arc<Surroundings>>,
 }
 
 /// The command column of an entry.

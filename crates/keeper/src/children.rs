@@ -170,6 +170,16 @@ pub(crate) fn scope(slot: &Slot) -> Scope {
     }
 }
 
+/// In what a slot's cgroup should have been bounded and is not: the second byte of its flags.
+pub(crate) fn unbounded(slot: &Slot) -> u8 {
+    slot.flags().to_le_bytes()[1]
+}
+
+/// Notes in what it is not.
+pub(crate) fn set_unbounded(slot: &Slot, bits: u8) {
+    slot.set_flags(slot.flags() | u32::from(bits) << 8);
+}
+
 /// Gives a slot another scope: the table may have changed it since the start.
 pub(crate) fn set_scope(slot: &Slot, scope: Scope) {
     let others = slot.flags() & !(flag::SCOPE_MAIN | flag::SCOPE_CGROUP);

@@ -18,10 +18,12 @@
 
 pub mod descriptors;
 pub mod protocol;
+pub mod steps;
 
 mod adopt;
 mod children;
 mod companion;
+mod controllers;
 mod orders;
 mod reaping;
 mod reports;
@@ -30,6 +32,7 @@ mod run;
 mod scope;
 
 pub use companion::Companion;
+pub use controllers::cgroup_parent;
 pub use revive::Reviver;
 pub use run::{KeeperError, run};
 

@@ -3,17 +3,19 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use clinit_sys::cgroup::{self, Cgroup};
+use clinit_sys::cgroup::Cgroup;
 use clinit_sys::clock;
 use clinit_sys::spawn::{Image, Start, spawn};
-use rustix::fs::{Mode, OFlags, mkfifoat, openat};
+use rustix::fs::{Mode, OFlags, fchmod, mkfifoat, openat};
 use rustix::io::Errno;
 
-use crate::children::{Owed, flag, scope_flag, set_scope, state};
+use crate::children::{Owed, flag, scope_flag, set_scope, set_unbounded, state};
+use crate::controllers;
 use crate::descriptors as fixed;
 use crate::protocol::{Order, Output, Scope, Spawn};
 use crate::run::{Keeper, LEAVING};
-use crate::scope;
+use crate::steps::Bound;
+use crate::{scope, steps};
 
 /// The folder in the daemon's state where the FIFOs are, each named by its slot.
 pub(crate) const FIFO_FOLDER: &str = "out";
@@ -22,6 +24,8 @@ pub(crate) const FIFO_FOLDER: &str = "out";
 #[derive(Debug)]
 pub(crate) struct Nursery {
     image: Image,
+    /// What the cgroup of what is laid out is bounded in.
+    bounds: Vec<(Bound, u64)>,
     /// The keeper's own environment, `NAME=value`.
     environment: Vec<Vec<u8>>,
     null: OwnedFd,
@@ -34,15 +38,15 @@ pub(crate) struct Nursery {
 /// The cgroup below which each entry gets its own.
 #[derive(Debug)]
 pub(crate) struct Cgroups {
-    parent: Cgroup,
-    name: String,
-    own: Cgroup,
+    pub(crate) parent: Cgroup,
+    pub(crate) name: String,
+    pub(crate) own: Cgroup,
 }
 
 impl Cgroups {
     /// Makes or takes it, below the keeper's own cgroup; `None` where none can be made.
     pub(crate) fn find(name: &str) -> Option<Self> {
-        let parent = Cgroup::open(&cgroup::own_path().ok()?).ok()?;
+        let parent = Cgroup::open(&controllers::cgroup_parent(name).ok()?).ok()?;
         let own = parent.make(name).ok()?;
         Some(Self { parent, name: name.to_owned(), own })
     }
@@ -55,7 +59,7 @@ impl Nursery {
         cgroups: Option<Cgroups>,
         environment: Vec<Vec<u8>>,
     ) -> Self {
-        Self { image: Image::default(), environment, null, open_files, cgroups }
+        Self { image: Image::default(), bounds: Vec::new(), environment, null, open_files, cgroups }
     }
 
     pub(crate) fn null(&self) -> BorrowedFd<'_> {
@@ -68,7 +72,9 @@ impl Nursery {
 
     /// Nothing runs any more: leaves no cgroup behind.
     pub(crate) fn remove_cgroups(&self) {
-        let Some(Cgroups { parent, name, own }) = &self.cgroups else { return };
+        let Some(cgroups) = &self.cgroups else { return };
+        cgroups.step_back();
+        let Cgroups { parent, name, own } = cgroups;
         own.children().iter().for_each(|child| drop(own.remove(child)));
         let _busy = parent.remove(name);
     }
@@ -77,18 +83,22 @@ impl Nursery {
         &self.environment
     }
 
-    /// Lays out what is executed. Variables of the order stand before, and instead of, the keeper's own.
+    /// Lays out what is executed. Variables of the order stand before, and instead of, the keeper's own; one
+    /// without a value only takes the place of that.
     fn lay_out(&mut self, order: &Spawn<'_>) {
         let image = &mut self.image;
         image.candidates.clear();
         image.arguments.clear();
         image.environment.clear();
+        image.steps.clear();
+        self.bounds = steps::lay_out(order.steps, &mut image.steps);
         let mut strings = order.strings.split(|&byte| byte == 0);
         let [candidates, arguments, variables] = order.counts;
         strings.by_ref().take(candidates.into()).for_each(|text| image.candidates.push(&[text]));
         strings.by_ref().take(arguments.into()).for_each(|text| image.arguments.push(&[text]));
         let added: Vec<&[u8]> = strings.take(variables.into()).collect();
-        added.iter().for_each(|text| image.environment.push(&[text]));
+        let given = added.iter().filter(|text| text.contains(&b'='));
+        given.for_each(|text| image.environment.push(&[text]));
         let name = |text: &[u8]| text.iter().position(|&byte| byte == b'=').unwrap_or(text.len());
         for own in &self.environment {
             let end = name(own);
@@ -221,6 +231,14 @@ impl Keeper {
             }
             child.cgroup = cgroups.make(&name).ok().map(|cgroup| (cgroup, name));
         }
+        if !self.nursery.bounds.is_empty() {
+            let bounds = &self.nursery.bounds;
+            let unbounded = match (&child.cgroup, &self.nursery.cgroups) {
+                (Some((cgroup, _)), Some(cgroups)) => cgroups.bound(cgroup, bounds),
+                _ => bits_of(bounds),
+            };
+            set_unbounded(slot, unbounded);
+        }
         let null = self.nursery.null.as_raw_fd();
         let mut fifo = None;
         let out: RawFd = match order.output {
@@ -233,7 +251,12 @@ impl Keeper {
                 if child.fifo.is_none() {
                     child.fifo = Some(open_fifo(self.state.as_fd(), order.slot)?);
                 }
-                fifo.insert(open_fifo(self.state.as_fd(), order.slot)?).as_raw_fd()
+                let fifo = fifo.insert(open_fifo(self.state.as_fd(), order.slot)?);
+                if !order.steps.is_empty() {
+                    // By /dev/stdout, whoever it runs as may open it again; by its path only we can.
+                    let _as_it_is = fchmod(&*fifo, Mode::from_raw_mode(0o622));
+                }
+                fifo.as_raw_fd()
             }
         };
         let descriptors = [(null, 0), (out, 1), (out, 2)];
@@ -249,6 +272,7 @@ impl Keeper {
                 result => return result,
             }
             child.cgroup = None;
+            set_unbounded(slot, bits_of(&self.nursery.bounds));
         }
         spawn(image, &start)
     }
@@ -262,11 +286,17 @@ impl Keeper {
         slot.set_state(state::FREE);
         child.pidfd = None;
         if let (Some((cgroup, name)), Some(cgroups)) = (child.cgroup.take(), self.nursery.cgroups()) {
-            drop(cgroup);
             // Busy when its processes outlive a scope that is not the cgroup; the folder is found again.
-            let _busy = cgroups.remove(&name);
+            if cgroups.remove(&name).is_err() {
+                controllers::unbound(&cgroup);
+            }
         }
     }
+}
+
+/// The bits of all these bounds.
+fn bits_of(bounds: &[(Bound, u64)]) -> u8 {
+    bounds.iter().fold(0, |bits, (bound, _)| bits | bound.bit())
 }
 
 /// Whether the machine lacks what any start needs.

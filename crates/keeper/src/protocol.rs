@@ -2,17 +2,20 @@
 //!
 //! They travel over a socket pair of type `SOCK_SEQPACKET`, which keeps their bounds and their order. An
 //! [`Order`] has a head of 24 bytes; a spawn has strings behind it, each ended by NUL: name, candidates,
-//! arguments, environment. A [`Report`] has 32 bytes.
+//! arguments, environment. Before them stand its [`steps`], if it has any, behind their length
+//! in four bytes. A [`Report`] has 32 bytes.
 //!
 //! | bytes | order | report |
 //! |---|---|---|
 //! | 0 | kind | kind |
-//! | 1, 2, 3 | flags, scope, signal or output | flags, -, signal |
+//! | 1, 2, 3 | flags, scope, signal or output | flags or what is unbounded, -, signal |
 //! | 4..8 | slot | slot |
 //! | 8..16 | generation | generation |
 //! | 16..20 | numbers of candidates and arguments (u16 each) | pid or errno |
 //! | 20..24 | number of variables (u16), status | how it ended |
 //! | 24..28 | | what kept it from exec |
+
+use crate::steps;
 
 /// The longest order. The command of an entry with all it needs must fit.
 pub const ORDER_BYTES_MAX: usize = 128 * 1024;
@@ -109,7 +112,10 @@ pub struct Spawn<'a> {
     pub output: Output,
     /// Names its cgroup.
     pub name: &'a [u8],
-    /// NUL-ended strings: paths to try, arguments, variables to set beside the keeper's own.
+    /// What is done beside executing, as [`Step::encode`](crate::steps::Step::encode) writes it.
+    pub steps: &'a [u8],
+    /// NUL-ended strings: paths to try, arguments, variables to set beside the keeper's own. A variable
+    /// without a value takes the keeper's away.
     pub strings: &'a [u8],
     /// How many of the strings are paths, arguments and variables.
     pub counts: [u16; 3],
@@ -126,6 +132,8 @@ pub enum Report {
         generation: u64,
         /// Its pid.
         pid: u32,
+        /// What its cgroup should have been bounded in and is not: the [bits](crate::steps::Bound::bit).
+        unbounded: u8,
     },
     /// None could be made.
     NotSpawned {
@@ -217,6 +225,7 @@ const SIGNAL: u8 = 6;
 
 const KILL_REST: u8 = 1;
 const CGROUP: u8 = 2;
+const STEPS: u8 = 4;
 
 impl Scope {
     fn to_byte(self) -> u8 {
@@ -273,14 +282,22 @@ impl<'a> Order<'a> {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Spawn(spawn) => {
-                let flags = u8::from(spawn.kill_rest) * KILL_REST + u8::from(spawn.cgroup) * CGROUP;
+                let has_steps = !spawn.steps.is_empty();
+                let flags = u8::from(spawn.kill_rest) * KILL_REST
+                    + u8::from(spawn.cgroup) * CGROUP
+                    + u8::from(has_steps) * STEPS;
                 let small = [flags, spawn.scope.to_byte(), spawn.output.to_byte()];
                 let mut head = head(SPAWN, small, spawn.slot, spawn.generation);
                 for (count, at) in spawn.counts.iter().zip([16, 18, 20]) {
                     head[at..at + 2].copy_from_slice(&count.to_le_bytes());
                 }
-                let mut packet = Vec::with_capacity(HEAD_BYTES + spawn.name.len() + 1 + spawn.strings.len());
+                let behind = 4 + spawn.steps.len() + spawn.name.len() + 1 + spawn.strings.len();
+                let mut packet = Vec::with_capacity(HEAD_BYTES + behind);
                 packet.extend(head);
+                if has_steps {
+                    packet.extend(u32::try_from(spawn.steps.len()).unwrap_or(u32::MAX).to_le_bytes());
+                    packet.extend(spawn.steps);
+                }
                 packet.extend(spawn.name);
                 packet.push(0);
                 packet.extend(spawn.strings);
@@ -309,6 +326,15 @@ impl<'a> Order<'a> {
         Some(match packet[0] {
             SPAWN => {
                 let counts = [u16_at(packet, 16)?, u16_at(packet, 18)?, u16_at(packet, 20)?];
+                let (steps, rest) = if flags & STEPS == 0 {
+                    (&[][..], rest)
+                } else {
+                    let (length, rest) = rest.split_first_chunk::<4>()?;
+                    rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?
+                };
+                if !steps::decode(steps).all(|step| step.is_some()) {
+                    return None;
+                }
                 let end = rest.iter().position(|&byte| byte == 0)?;
                 let (name, strings) = (&rest[..end], &rest[end + 1..]);
                 let ends = strings.iter().filter(|&&byte| byte == 0).count();
@@ -326,6 +352,7 @@ impl<'a> Order<'a> {
                     scope,
                     output,
                     name,
+                    steps,
                     strings,
                     counts,
                 })
@@ -353,7 +380,9 @@ impl Report {
     #[must_use]
     pub fn encode(&self) -> [u8; REPORT_BYTES] {
         let (kind, small, slot, generation, number, words) = match *self {
-            Self::Spawned { slot, generation, pid } => (SPAWNED, [0; 3], slot, generation, pid, (0, 0)),
+            Self::Spawned { slot, generation, pid, unbounded } => {
+                (SPAWNED, [unbounded, 0, 0], slot, generation, pid, (0, 0))
+            }
             Self::NotSpawned { slot, generation, errno } => {
                 (NOT_SPAWNED, [0; 3], slot, generation, u32::try_from(errno).unwrap_or(0), (0, 0))
             }
@@ -379,7 +408,7 @@ impl Report {
         let packet: &[u8; REPORT_BYTES] = packet.try_into().ok()?;
         let (slot, generation, number) = (u32_at(packet, 4)?, u64_at(packet, 8)?, u32_at(packet, 16)?);
         Some(match packet[0] {
-            SPAWNED => Self::Spawned { slot, generation, pid: number },
+            SPAWNED => Self::Spawned { slot, generation, pid: number, unbounded: packet[1] },
             NOT_SPAWNED => {
                 Self::NotSpawned { slot, generation, errno: i32::try_from(number).unwrap_or(i32::MAX) }
             }
@@ -410,8 +439,22 @@ mod tests {
                 scope: Scope::Cgroup,
                 output: Output::Fifo,
                 name: b"web.httpd",
+                steps: &[],
                 strings: b"/bin/a\0a\0-x\0A=1\0",
                 counts: [1, 2, 1],
+            }),
+            Order::Spawn(Spawn {
+                slot: 8,
+                generation: 1,
+                kill_rest: false,
+                cgroup: true,
+                scope: Scope::Group,
+                output: Output::Null,
+                name: b"web.other",
+                // To become user 33, and to enter /.
+                steps: &[9, 4, 0, 0, 0, 33, 0, 0, 0, 12, 1, 0, 0, 0, b'/'],
+                strings: b"/bin/b\0b\0A\0",
+                counts: [1, 1, 1],
             }),
             Order::Stop { slot: 1, generation: 2, signal: 15, scope: Scope::Main },
             Order::Kill { slot: 1, generation: 2, scope: Scope::Group },
@@ -432,7 +475,7 @@ mod tests {
     fn reports_come_back_as_they_went() {
         let (slot, generation) = (9, 1 << 40);
         let mut reports = vec![
-            Report::Spawned { slot, generation, pid: 4_000_000 },
+            Report::Spawned { slot, generation, pid: 4_000_000, unbounded: 5 },
             Report::NotSpawned { slot, generation, errno: 11 },
             Report::Emptied { slot, generation },
             Report::InventoryTaken,

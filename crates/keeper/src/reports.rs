@@ -9,7 +9,7 @@ use clinit_sys::slots::Slot;
 use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
-use crate::children::{Owed, ending, state};
+use crate::children::{Owed, ending, state, unbounded};
 use crate::protocol::{Ending, Report};
 use crate::run::Keeper;
 
@@ -84,7 +84,8 @@ fn reports_of(index: u32, slot: &Slot, owed: Owed) -> Vec<Report> {
     let generation = slot.generation();
     let mut reports = Vec::with_capacity(2);
     if owed.spawned && slot.pid() != 0 {
-        reports.push(Report::Spawned { slot: index, generation, pid: slot.pid() });
+        let (pid, unbounded) = (slot.pid(), unbounded(slot));
+        reports.push(Report::Spawned { slot: index, generation, pid, unbounded });
     }
     if owed.ended {
         reports.push(match slot.state() {

@@ -175,7 +175,12 @@ impl Operator {
         self.version += 1;
         let nature = rng.weigh(&Nature::ALL).unwrap_or(Nature::Steady);
         let words = [nature.as_str().into(), tag.as_str().into(), format!("v{}", self.version).into()];
-        Arc::new(Program { command: Command::Direct(words.into()), output: Output::Null, cgroup: false })
+        Arc::new(Program {
+            command: Command::Direct(words.into()),
+            output: Output::Null,
+            cgroup: false,
+            surroundings: None,
+        })
     }
 }
 

@@ -19,15 +19,31 @@ pub struct Cgroup(OwnedFd);
 /// # Errors
 /// No such hierarchy is mounted, or /proc does not tell.
 pub fn own_path() -> io::Result<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    let (root, point) = mount()?;
     let own = fs::read_to_string("/proc/self/cgroup")?;
     let own = own.lines().find_map(|line| line.strip_prefix("0::"));
-    let missing = || io::Error::new(io::ErrorKind::NotFound, "no cgroup2 file system is mounted");
-    let (root, point) = mounts.lines().find_map(cgroup2_mount).ok_or_else(missing)?;
     let own = own.ok_or_else(missing)?;
     // The mount may show a part of the hierarchy only: what lies above its root cannot be reached.
     let below = Path::new(own).strip_prefix(&root).map_err(|_| missing())?;
     Ok(Path::new(&point).join(below))
+}
+
+/// The controllers that the version 2 hierarchy has, as far as it can be seen.
+///
+/// # Errors
+/// No such hierarchy is mounted, or /proc does not tell.
+pub fn controllers() -> io::Result<Vec<String>> {
+    Cgroup::open(Path::new(&mount()?.1))?.controllers()
+}
+
+fn missing() -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, "no cgroup2 file system is mounted")
+}
+
+/// Root and mount point of the version 2 hierarchy.
+fn mount() -> io::Result<(String, String)> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    mounts.lines().find_map(cgroup2_mount).ok_or_else(missing)
 }
 
 /// Root and mount point of a cgroup2 line of mountinfo.
@@ -125,6 +141,40 @@ impl Cgroup {
     pub fn processes(&self) -> Vec<u32> {
         let text = self.read("cgroup.procs").unwrap_or_default();
         text.lines().filter_map(|line| line.parse().ok()).collect()
+    }
+
+    /// The controllers that it has, and could hand down to its children.
+    ///
+    /// # Errors
+    /// It is gone, or no cgroup.
+    pub fn controllers(&self) -> io::Result<Vec<String>> {
+        Ok(self.read("cgroup.controllers")?.split_whitespace().map(str::to_owned).collect())
+    }
+
+    /// The controllers that it does hand down.
+    ///
+    /// # Errors
+    /// It is gone, or no cgroup.
+    pub fn enabled(&self) -> io::Result<Vec<String>> {
+        Ok(self.read("cgroup.subtree_control")?.split_whitespace().map(str::to_owned).collect())
+    }
+
+    /// Whether it is the root of the whole hierarchy, for which some rules do not hold.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        let kind = rustix::fs::statat(&self.0, "cgroup.type", AtFlags::empty());
+        kind.is_err_and(|error| error == rustix::io::Errno::NOENT)
+    }
+
+    /// Writes to one of its files.
+    ///
+    /// # Errors
+    /// There is no such file, as its controller is not enabled, or the kernel refuses the value.
+    pub fn write(&self, name: &str, text: &str) -> io::Result<()> {
+        let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::CLOEXEC;
+        let file = openat(&self.0, name, flags, Mode::empty())?;
+        rustix::io::write(&file, text.as_bytes())?;
+        Ok(())
     }
 
     fn read(&self, name: &str) -> io::Result<String> {

@@ -6,6 +6,8 @@
 //! | file | room for |
 //! |---|---|
 //! | `spawn` | clone3 and what a child does before exec |
+//! | `steps` | what a child gives up, takes on and enters before exec |
+//! | `accounts` | users and Unix groups |
 //! | `slots` | the shared memory in which keeper and children note what became of them |
 //! | `signals` | masks, dispositions, signalfd, names |
 //! | `reap` | waiting for children |
@@ -18,6 +20,7 @@
 //!
 //! Not here: policy of any kind, and what rustix offers safely already (epoll, sockets, files).
 
+pub mod accounts;
 pub mod cgroup;
 pub mod clock;
 pub mod inherit;
@@ -28,3 +31,4 @@ pub mod reap;
 pub mod signals;
 pub mod slots;
 pub mod spawn;
+pub mod steps;

@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use crate::slots::Slot;
+use crate::steps::Steps;
 
 /// An array of C strings, null-terminated, as execve(2) takes it.
 #[derive(Debug, Default)]
@@ -65,6 +66,8 @@ pub struct Image {
     pub arguments: Strings,
     /// The environment, `NAME=value`.
     pub environment: Strings,
+    /// What is done before; nothing for most.
+    pub steps: Steps,
     /// `/bin/sh`, the path and the arguments, for a script without a first line that names an interpreter.
     script: Vec<*const c_char>,
 }
@@ -94,6 +97,24 @@ pub mod stage {
     pub const EXEC: u32 = 2;
     /// Executing the interpreter that a script names.
     pub const INTERPRETER: u32 = 3;
+    /// Setting how likely it is killed when memory runs out.
+    pub const OOM_SCORE_ADJ: u32 = 4;
+    /// Setting its niceness.
+    pub const NICE: u32 = 5;
+    /// Taking on supplementary groups.
+    pub const GROUPS: u32 = 6;
+    /// Taking on a group.
+    pub const GROUP: u32 = 7;
+    /// Giving up capabilities, or taking them along.
+    pub const CAPABILITIES: u32 = 8;
+    /// Becoming a user.
+    pub const USER: u32 = 9;
+    /// Giving up new privileges.
+    pub const NO_NEW_PRIVS: u32 = 10;
+    /// Entering a folder.
+    pub const DIRECTORY: u32 = 11;
+    /// Setting a limit; the place of its [`Resource`](crate::steps::Resource) is added.
+    pub const LIMIT: u32 = 64;
 }
 
 /// The status of a child that could not exec, as shells have it.
@@ -123,7 +144,9 @@ pub fn spawn(image: &mut Image, start: &Start<'_>) -> io::Result<OwnedFd> {
     match pid_and_pidfd? {
         // The child notes when it began: whoever looks at its pid later knows by that whether it is still it.
         // SAFETY: this is the child; the arrays are null-terminated and were made above.
-        Cloned::Child { enter } => unsafe { child(start, enter, candidates, arguments, environment, script) },
+        Cloned::Child { enter } => unsafe {
+            child(start, enter, &image.steps, candidates, arguments, environment, script)
+        },
         Cloned::Parent(pidfd) => Ok(pidfd),
     }
 }
@@ -188,6 +211,7 @@ const CLONE_INTO_CGROUP: u64 = 1 << 33;
 unsafe fn child(
     start: &Start<'_>,
     enter: bool,
+    steps: &Steps,
     candidates: *const *const c_char,
     arguments: *const *const c_char,
     environment: *const *const c_char,
@@ -216,6 +240,9 @@ unsafe fn child(
         libc::syscall(libc::SYS_close_range, start.keep_below, u32::MAX, 0);
         if let Some((rlim_cur, rlim_max)) = start.open_files {
             libc::setrlimit(libc::RLIMIT_NOFILE, &libc::rlimit { rlim_cur, rlim_max });
+        }
+        if let Err((stage, errno)) = steps.take() {
+            fail(start.slot, stage, errno);
         }
         let none = 0u64;
         let old = std::ptr::null_mut::<u64>();

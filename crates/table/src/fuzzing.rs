@@ -50,7 +50,9 @@ fn check_model(table: &Table) {
             let nothing = Command::Direct(Box::default());
             assert!(entry.mode == Mode::Off || entry.program.command != nothing, "what runs has a command");
             let reaches_cgroup = entry.policy.stop.scope == KillScope::Cgroup;
-            assert!(entry.program.cgroup || !reaches_cgroup, "the rules between properties hold");
+            let around = entry.program.surroundings.as_ref();
+            let needs_cgroup = reaches_cgroup || around.is_some_and(|around| around.maxima.any());
+            assert!(entry.program.cgroup || !needs_cgroup, "the rules between properties hold");
         }
     }
     assert!(tags.len() <= ENTRIES_MAX, "entries are bounded");

@@ -24,6 +24,7 @@ mod assembly;
 mod columns;
 mod command;
 pub mod diagnostic;
+pub mod environment;
 #[doc(hidden)]
 pub mod fuzzing;
 mod glyph;
@@ -43,7 +44,7 @@ mod suggest;
 pub use assembly::{ENTRIES_MAX, PROPERTIES_MAX};
 pub use columns::RESERVED_GROUPS;
 pub use diagnostic::{Diagnostic, Severity, Span};
-pub use lint::lint;
+pub use lint::{Given, given, lint};
 pub use load::{LoadError, load};
 pub use parse::{Dialect, ParseOptions, Parsed, parse};
 pub use render::{render, render_one_line};

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use clinit_engine::name::{GroupName, Level};
 use clinit_engine::spec::Levels;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Span};
 use crate::parse::ParseOptions;
 use crate::report::Report;
 use crate::source::{self, Source};
@@ -40,6 +40,38 @@ pub fn lint(sources: &[Source], options: ParseOptions, verbs: &[&str]) -> Vec<Di
         }
     });
     warnings.finish()
+}
+
+/// A value that a line gives to a property, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// The property's name.
+    pub property: &'static str,
+    /// The value as it was written.
+    pub value: String,
+    /// Where the value stands.
+    pub span: Span,
+}
+
+/// Where the properties with these `names` are given which values, for advice that depends on the machine:
+/// each value once for each property, at its first line, and at most `max` of them.
+#[must_use]
+pub fn given(sources: &[Source], options: ParseOptions, names: &[&str], max: usize) -> Vec<Given> {
+    let report = Report::new(sources);
+    let mut seen: HashSet<(&str, String)> = HashSet::new();
+    let mut found = Vec::new();
+    source::for_each_record(sources, &mut Report::new(sources), |record, faults| {
+        if found.len() >= max || !names.contains(&record.mode.text) {
+            return;
+        }
+        if let Some(Statement::Property(_, given)) = Statement::read(&record, options.dialect, faults) {
+            let (property, value) = (given.property.name, given.value.text.to_owned());
+            if seen.insert((property, value.clone())) {
+                found.push(Given { property, value, span: report.span(given.value) });
+            }
+        }
+    });
+    found
 }
 
 /// The levels that the column spells out, without the single characters that match as well.

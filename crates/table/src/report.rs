@@ -89,7 +89,8 @@ impl Report {
         Place { source: self.name(line), line: line.number }
     }
 
-    fn span(&self, at: Field<'_>) -> Span {
+    /// Where `at` stands.
+    pub(crate) fn span(&self, at: Field<'_>) -> Span {
         Span {
             source: self.name(at.line),
             line: at.line.number,

@@ -63,7 +63,7 @@ fn warn_of_repeats(given: &[Assignment<'_>], report: &mut Report) {
         return;
     }
     let mut seen = HashMap::new();
-    for Assignment { property, name, .. } in given {
+    for Assignment { property, name, .. } in given.iter().filter(|given| !given.property.is_list()) {
         if let Some(before) = seen.insert(property.name, name.line) {
             let before = Reference::new(name.line, before, report);
             report

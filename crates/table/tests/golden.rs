@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clinit_engine::spec::{Command, EntrySpec, KillScope, Levels, Policy, StopPolicy, ThrottlePolicy};
+use clinit_engine::surroundings::Surroundings;
 use clinit_table::{Dialect, ParseOptions, Parsed, Setting, Source, parse, render};
 
 /// What the cases must show between them; the rest takes tables too large for a file to read.
@@ -134,7 +135,29 @@ fn show_entry(entry: &EntrySpec) -> String {
         (!entry.program.cgroup).then(|| "cgroup=no".to_owned()),
         (entry.program.output != clinit_engine::spec::Output::Inherit)
             .then(|| format!("output={:?}", entry.program.output)),
+        entry.program.surroundings.as_deref().map(show_surroundings),
     ];
     let shown: Vec<_> = shown.into_iter().flatten().collect();
     format!("{} {levels} {} {command} {}", entry.tag, entry.mode, shown.join(" ")).trim_end().to_owned()
+}
+
+/// What an entry is started in, as far as it is given.
+fn show_surroundings(around: &Surroundings) -> String {
+    let Surroundings { user, group, directory, umask, environment, environment_file, limits, .. } = around;
+    let Surroundings { nice, oom_score_adj, no_new_privs, capabilities, maxima, .. } = around;
+    let given = [
+        user.as_ref().map(|user| format!("run_user={user}")),
+        group.as_ref().map(|group| format!("run_group={group}")),
+        directory.as_ref().map(|path| format!("directory={path}")),
+        umask.map(|bits| format!("umask={bits:03o}")),
+        (!environment.is_empty()).then(|| format!("environment={environment:?}")),
+        environment_file.as_ref().map(|file| format!("{file:?}")),
+        (!limits.is_empty()).then(|| format!("{limits:?}")),
+        nice.map(|nice| format!("nice={nice}")),
+        oom_score_adj.map(|score| format!("oom_score_adj={score}")),
+        no_new_privs.then(|| "no_new_privs".to_owned()),
+        capabilities.map(|set| format!("capabilities={:#x}", set.0)),
+        maxima.any().then(|| format!("{maxima:?}")),
+    ];
+    given.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

@@ -11,8 +11,9 @@ use clinit_engine::spec::{
     Command, EntrySpec, GroupSpec, KillScope, Levels, Mode, Output, Policy, Program, StopPolicy, Table,
     ThrottlePolicy,
 };
+use clinit_engine::surroundings::{Capabilities, EnvironmentFile, Limit, Maxima, Resource, Surroundings};
 use clinit_table::{ParseOptions, Source, fuzzing, parse};
-use proptest::collection::{btree_set, vec};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -55,9 +56,102 @@ fn any_policy() -> impl Strategy<Value = Policy> {
     (stop, throttle).prop_map(|(stop, throttle)| Policy { stop, throttle })
 }
 
+fn any_surroundings() -> impl Strategy<Value = Surroundings> {
+    use proptest::option::of;
+    let account = || of("[a-z_][a-z0-9_.@-]{0,8}".prop_map(String::into_boxed_str));
+    let path = || "/[a-z /:]{0,9}".prop_map(String::into_boxed_str);
+    let name = "[A-BD-Z_][A-Za-z0-9_.]{0,5}".prop_map(String::into_boxed_str);
+    let value = of("[a-z=:# ]{0,9}".prop_map(String::into_boxed_str));
+    let file = (path(), any::<bool>()).prop_map(|(path, is_optional)| EnvironmentFile { path, is_optional });
+    let limit = (any::<u64>(), any::<u64>())
+        .prop_map(|(one, other)| Limit { soft: one.min(other), hard: one.max(other) });
+    let maxima = (of(1..u64::MAX), of(1..=100_000_u32), of(1..=u32::MAX));
+    let maxima =
+        maxima.prop_map(|(memory_bytes, cpu_percent, pids)| Maxima { memory_bytes, cpu_percent, pids });
+    let who = (account(), account(), of(path()), of(0..=0o777_u16));
+    let what =
+        (btree_map(name, value, 0..4), of(file), btree_map(select(Resource::ALL.to_vec()), limit, 0..3));
+    let how = (of(-20..=19_i16), of(-1000..=1000_i16), any::<bool>(), of(0..16_usize), maxima);
+    (who, what, how).prop_map(|(who, what, how)| {
+        let (user, group, directory, umask) = who;
+        let (environment, environment_file, limits) = what;
+        let (nice, oom_score_adj, no_new_privs, capabilities, maxima) = how;
+        let is_in = |set: usize, place: usize| set >> place & 1 == 1;
+        let capabilities = capabilities.map(|set| {
+            let picked = CAPABILITIES.iter().zip(0..).filter(|&(_, place)| is_in(set, place));
+            Capabilities(picked.map(|((number, _), _)| 1 << number).sum())
+        });
+        Surroundings {
+            user,
+            group,
+            directory,
+            umask,
+            environment,
+            environment_file,
+            limits,
+            nice,
+            oom_score_adj,
+            no_new_privs,
+            capabilities,
+            maxima,
+        }
+    })
+}
+
+/// As property lines; some values in more than one spelling.
+fn lines_of(around: &Surroundings) -> Vec<(String, String)> {
+    let mut lines: Vec<(String, String)> = Vec::new();
+    let mut line = |name: &str, value: Option<String>| {
+        lines.extend(value.map(|value| (name.to_owned(), value)));
+    };
+    line("run_user", around.user.as_ref().map(ToString::to_string));
+    line("run_group", around.group.as_ref().map(ToString::to_string));
+    line("directory", around.directory.as_ref().map(ToString::to_string));
+    line("umask", around.umask.map(|bits| format!("{bits:03o}")));
+    for (name, value) in &around.environment {
+        let value = value.as_ref().map_or_else(|| format!("-{name}"), |value| format!("{name}={value}"));
+        line("environment", Some(value));
+    }
+    line(
+        "environment_file",
+        around
+            .environment_file
+            .as_ref()
+            .map(|file| format!("{}{}", if file.is_optional { "-" } else { "" }, file.path)),
+    );
+    for (resource, Limit { soft, hard }) in &around.limits {
+        let one = |number: u64| if number == u64::MAX { "infinity".to_owned() } else { number.to_string() };
+        line(&format!("limit_{}", resource.as_str()), Some(format!("{}:{}", one(*soft), one(*hard))));
+    }
+    line("nice", around.nice.map(|nice| nice.to_string()));
+    line("oom_score_adj", around.oom_score_adj.map(|score| score.to_string()));
+    line("no_new_privs", Some(if around.no_new_privs { "yes" } else { "no" }.to_owned()));
+    line("capabilities", Some(around.capabilities.map_or("all".to_owned(), capability_names)));
+    line("memory_max", around.maxima.memory_bytes.map(|bytes| bytes.to_string()));
+    line("cpu_max", around.maxima.cpu_percent.map(|percent| format!("{percent}%")));
+    line("pids_max", around.maxima.pids.map(|number| number.to_string()));
+    lines
+}
+
+/// Some capabilities, each by number and in one of its spellings.
+const CAPABILITIES: [(u32, &str); 4] =
+    [(0, "chown"), (5, "CAP_KILL"), (10, "Net_Bind_Service"), (21, "cap_sys_admin")];
+
+fn capability_names(set: Capabilities) -> String {
+    let picked = CAPABILITIES.iter().filter(|(number, _)| set.0 >> number & 1 == 1);
+    let names: Vec<&str> = picked.map(|&(_, name)| name).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(" ") }
+}
+
 fn any_entry() -> impl Strategy<Value = EntrySpec> {
-    let program = (any_command(), select(vec![Output::Inherit, Output::Null]), any::<bool>());
-    let program = program.prop_map(|(command, output, cgroup)| Arc::new(Program { command, output, cgroup }));
+    let around = proptest::option::weighted(0.3, any_surroundings());
+    let program = (any_command(), select(vec![Output::Inherit, Output::Null]), any::<bool>(), around);
+    let program = program.prop_map(|(command, output, cgroup, around)| {
+        // A bound of a cgroup needs one.
+        let cgroup = cgroup || around.as_ref().is_some_and(|around| around.maxima.any());
+        let surroundings = around.filter(|around| *around != Surroundings::default()).map(Arc::new);
+        Arc::new(Program { command, output, cgroup, surroundings })
+    });
     (any_levels(), select(Mode::ALL.to_vec()), program, any_policy()).prop_map(
         |(levels, mode, program, policy)| EntrySpec {
             tag: Tag::new("replaced").unwrap(),
@@ -124,7 +218,7 @@ fn command(entry: &EntrySpec) -> String {
     }
 }
 
-fn properties(entry: &EntrySpec) -> [(&'static str, String); 8] {
+fn properties(entry: &EntrySpec) -> Vec<(String, String)> {
     let seconds = |time: Duration| format!("{}.{:09}s", time.as_secs(), time.subsec_nanos());
     let Policy { stop, throttle } = entry.policy;
     let scope = match stop.scope {
@@ -134,7 +228,7 @@ fn properties(entry: &EntrySpec) -> [(&'static str, String); 8] {
     };
     let output = if entry.program.output == Output::Null { "null" } else { "inherit" };
     let cgroup = if entry.program.cgroup { "yes" } else { "no" };
-    [
+    let plain = [
         ("stop_signal", stop.signal.to_string()),
         ("stop_timeout", stop.timeout.map_or("infinity".into(), seconds)),
         ("kill_mode", scope.into()),
@@ -143,7 +237,9 @@ fn properties(entry: &EntrySpec) -> [(&'static str, String); 8] {
         ("throttle_pause", seconds(throttle.pause)),
         ("cgroup", cgroup.into()),
         ("output", output.into()),
-    ]
+    ];
+    let plain = plain.into_iter().map(|(name, value)| (name.to_owned(), value));
+    plain.chain(entry.program.surroundings.as_deref().map(lines_of).unwrap_or_default()).collect()
 }
 
 /// Lines of a table in which something is often wrong.
@@ -165,6 +261,9 @@ fn any_line() -> impl Strategy<Value = String> {
         "output",
         "initdefault",
         "stop_timeout",
+        "environment",
+        "memory_max",
+        "run_user",
         "nothing",
     ]);
     let values = of(&["/bin/true", "", "no", "yes", "cgroup", "group", "1", "null", "x $y", "a:b"]);

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clinit_daemon::machine::missing;
 use clinit_daemon::paths::Paths;
 use clinit_table::{Diagnostic, ParseOptions, Severity, lint, load, parse, render, render_one_line};
 use serde_json::{Value, json};
@@ -31,6 +32,7 @@ pub(crate) fn run(place: &Place, check: &Check) -> Exit {
     let parsed = parse(&sources, options);
     let mut diagnostics = parsed.diagnostics.clone();
     diagnostics.extend(lint(&sources, options, &verbs::names()));
+    diagnostics.extend(missing(&sources, options));
     let (groups, entries) =
         (parsed.table.groups.len(), parsed.table.groups.iter().map(|group| group.entries.len()).sum());
     if check.json {

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::daemon::Daemon;
-use crate::process::{is_alive, is_gone, parent, send};
+use crate::process::{is_alive, is_gone, parent, send, session};
 use crate::wait::eventually;
 
 /// A service with a child in its process group.
@@ -96,6 +96,7 @@ fn orphans_that_left_the_group_live_on_and_are_reaped_by_the_keeper() {
     let daemon = Daemon::start(&format!("web:httpd:1,:respawn:{RUNAWAY}\n"));
     daemon.settle("web", "1", "DONE");
     let kid = daemon.wait_number("kid");
+    eventually("that it has left", || session(kid) == kid);
     daemon.settle("web", "2", "DONE");
     assert!(is_alive(kid));
     assert_eq!(parent(kid), daemon.role_pid("keeper"));

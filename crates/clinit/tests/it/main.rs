@@ -5,7 +5,7 @@
 //! | `place`, `daemon`, `command`, `process`, `script`, `wait`, `wire`, `cgroup2`, `user` | tools |
 //! | `levels`, `modes`, `throttle`, `newest`, `stopping`, `leftovers` | what a table means |
 //! | `rereading`, `refusing`, `drop_in` | tables that change |
-//! | `child`, `cgroups`, `exec` | what a service is started with |
+//! | `child`, `cgroups`, `exec`, `surroundings`, `identity` | what a service is started with |
 //! | `original`, `isinit`, `autostart`, `verbs`, `status`, `tell`, `check`, `tables` | commands |
 //! | `sockets`, `status_file`, `varlink`, `rude`, `strangers`, `python` | the daemon's files, its socket |
 //! | `up`, `examples` | tables in the foreground |
@@ -35,6 +35,7 @@ mod deaths;
 mod drop_in;
 mod examples;
 mod exec;
+mod identity;
 mod idle;
 mod isinit;
 mod kills;
@@ -52,6 +53,7 @@ mod status;
 mod status_file;
 mod stopping;
 mod strangers;
+mod surroundings;
 mod tables;
 mod tell;
 mod throttle;

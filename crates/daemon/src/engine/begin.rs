@@ -4,15 +4,16 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
+use std::sync::Arc;
 
 use clinit_engine::event::{Action, Event};
 use clinit_engine::node::Node;
 use clinit_engine::record::Record;
 use clinit_engine::spec::{KillScope, Table};
 use clinit_engine::time::Instant;
-use clinit_keeper::{Reviver, descriptors as fixed};
+use clinit_keeper::{Reviver, cgroup_parent, descriptors as fixed};
+use clinit_sys::inherit;
 use clinit_sys::signals::{SignalFd, block_all_and_reset};
-use clinit_sys::{cgroup, inherit};
 use clinit_table::{ParseOptions, Source};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, openat, unlinkat};
@@ -20,12 +21,15 @@ use rustix::process::{geteuid, getppid};
 
 use super::clients::Clients;
 use super::disk::Disk;
+use super::finder::Finder;
 use super::journal::{Item, Journal};
 use super::lowering::Lowering;
 use super::notes::Notes;
 use super::packets::Packets;
+use super::starts::Starts;
 use super::tables::{self, Tables, Waiting};
 use super::{Engine, Status, now, tablefile};
+use crate::accounts::accounts_of;
 use crate::roles::{Manner, Setup};
 
 /// What the events of the loop are of; clients come behind.
@@ -36,6 +40,7 @@ pub(super) mod source {
     pub(crate) const LIFE: u64 = 4;
     pub(crate) const DISK: u64 = 5;
     pub(crate) const SIGNALS: u64 = 6;
+    pub(crate) const FINDER: u64 = 7;
     pub(crate) const FIRST_CLIENT: u64 = 16;
 }
 
@@ -106,6 +111,7 @@ impl Engine {
 
         let signals = SignalFd::new(&[1, 2, 15]).map_err(EngineError::Loop)?;
         let disk = Disk::new().map_err(EngineError::Loop)?;
+        let finder = Finder::new().map_err(EngineError::Loop)?;
         let epoll =
             epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|error| EngineError::Loop(error.into()))?;
         let listener = reviver.listener();
@@ -113,6 +119,7 @@ impl Engine {
             (listener.as_fd(), source::LISTEN),
             (life.as_fd(), source::LIFE),
             (disk.ready(), source::DISK),
+            (finder.ready(), source::FINDER),
             (signals.as_fd(), source::SIGNALS),
         ] {
             let data = EventData::new_u64(data);
@@ -138,6 +145,8 @@ impl Engine {
             signals,
             waiters: Vec::new(),
             disk,
+            finder,
+            starts: Starts::default(),
             journal,
             actions: Vec::new(),
             items: Vec::new(),
@@ -147,11 +156,13 @@ impl Engine {
             was_asked_to_end: false,
             started: memory.started.unwrap_or(now),
             is_restored: begun_before,
+            is_inventory_taken: false,
             leaving: false,
             keeper_gone: false,
             _life: life,
             _only: only,
         };
+        engine.look_up_all(&parsed.table);
         if begun_before {
             engine.remember_names();
             if is_next_daemon {
@@ -167,6 +178,19 @@ impl Engine {
         Ok(engine)
     }
 
+    /// Has everybody looked up whom the entries of a table run as, known or not.
+    pub(super) fn look_up_all(&mut self, table: &Table) {
+        let accounts = accounts_of(table);
+        self.starts.expect(&accounts);
+        if !accounts.is_empty() {
+            let options = ParseOptions { dialect: self.setup.dialect };
+            // An engine before this one has said it.
+            let is_news = !self.is_restored || self.is_inventory_taken;
+            let about = is_news.then(|| (Arc::clone(&self.tables.known), options));
+            self.finder.look_up(accounts.into_iter().collect(), about);
+        }
+    }
+
     fn remember_names(&mut self) {
         for (id, entry) in self.node.entries() {
             self.notes.name(id, entry.key());
@@ -178,7 +202,7 @@ impl Engine {
         let entries = table.groups.iter().flat_map(|group| &group.entries);
         let mut by_cgroup = entries.filter(|entry| entry.policy.stop.scope == KillScope::Cgroup);
         let Some(entry) = by_cgroup.next() else { return };
-        let can = cgroup::own_path().is_ok_and(|path| path.join(&self.setup.cgroup).is_dir());
+        let can = cgroup_parent(&self.setup.cgroup).is_ok_and(|path| path.join(&self.setup.cgroup).is_dir());
         if !can {
             self.notes.say(&format!(
                 "{}: kill_mode is cgroup, and no cgroup can be made here: its process group is killed instead",

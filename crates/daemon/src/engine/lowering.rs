@@ -9,12 +9,17 @@ use clinit_engine::event::{EntryId, Generation};
 use clinit_engine::name::Level;
 use clinit_engine::spec::{Command, KillScope, Output as SpecOutput};
 use clinit_keeper::protocol::{ORDER_BYTES_MAX, Order, Output, Scope, Spawn};
+use rustix::process::{getegid, geteuid};
 
+use super::surroundings::{self, Own, Prepared};
 use crate::paths::SOCKET_VARIABLE;
 use crate::roles::Manner;
 
 /// PATH when the environment has none, as execvp(3) has it.
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
+
+/// What clinit itself tells its services begins so; nothing else can.
+const OWN_VARIABLES: &[u8] = b"CLINIT_";
 
 /// The longest path that the kernel takes.
 const PATH_BYTES_MAX: usize = 4096;
@@ -25,6 +30,7 @@ pub(crate) struct Lowering {
     path: Vec<u8>,
     socket: Vec<u8>,
     manner: Manner,
+    own: Own,
 }
 
 /// The keeper's word for a scope.
@@ -54,7 +60,8 @@ impl Strings {
 impl Lowering {
     pub(crate) fn new(path: Option<&OsStr>, socket: &Path, manner: Manner) -> Self {
         let path = path.map_or(DEFAULT_PATH, OsStrExt::as_bytes).to_vec();
-        Self { path, socket: socket.as_os_str().as_bytes().to_vec(), manner }
+        let own = Own { uid: geteuid().as_raw(), gid: getegid().as_raw() };
+        Self { path, socket: socket.as_os_str().as_bytes().to_vec(), manner, own }
     }
 
     /// Where an entry's output goes.
@@ -74,12 +81,17 @@ impl Lowering {
         level: Option<&Level>,
         generation: Generation,
         kill_rest: bool,
+        prepared: Prepared<'_>,
     ) -> Option<Vec<u8>> {
         let (mut candidates, mut arguments, mut variables) =
             (Strings::default(), Strings::default(), Strings::default());
+        let around = entry.spec().program.surroundings.as_deref();
+        let given = surroundings::variables(around, prepared);
         match &entry.spec().program.command {
             Command::Direct(words) => {
-                self.candidates(words.first()?.as_bytes(), &mut candidates);
+                // As a shell would: in the PATH that the command itself has.
+                let path = given.get(&b"PATH"[..]).map(|path| path.unwrap_or(DEFAULT_PATH));
+                search(path.unwrap_or(&self.path), words.first()?.as_bytes(), &mut candidates);
                 words.iter().for_each(|word| arguments.push(&[word.as_bytes()]));
             }
             Command::Shell(text) => {
@@ -99,6 +111,12 @@ impl Lowering {
         ] {
             variables.push(&[name.as_bytes(), b"=", value]);
         }
+        for (name, value) in given.into_iter().filter(|(name, _)| !name.starts_with(OWN_VARIABLES)) {
+            match value {
+                Some(value) => variables.push(&[name, b"=", value]),
+                None => variables.push(&[name]),
+            }
+        }
         let counts = [candidates.count, arguments.count, variables.count];
         let strings = [candidates.bytes, arguments.bytes, variables.bytes].concat();
         let packet = Order::Spawn(Spawn {
@@ -109,23 +127,26 @@ impl Lowering {
             scope: scope(entry.spec().policy.stop.scope),
             output: self.output(entry),
             name: key.to_string().as_bytes(),
+            steps: &around
+                .map(|around| surroundings::steps(around, prepared.identity, self.own))
+                .unwrap_or_default(),
             strings: &strings,
             counts,
         })
         .encode();
         (packet.len() <= ORDER_BYTES_MAX).then_some(packet)
     }
+}
 
-    /// The paths that a command's first word may mean: itself, or one in each folder of PATH.
-    fn candidates(&self, word: &[u8], into: &mut Strings) {
-        if word.contains(&b'/') {
-            return into.push(&[word]);
-        }
-        for folder in self.path.split(|&byte| byte == b':') {
-            let folder = if folder.is_empty() { b"." } else { folder };
-            if folder.len() + 1 + word.len() < PATH_BYTES_MAX {
-                into.push(&[folder, b"/", word]);
-            }
+/// The paths that a command's first word may mean: itself, or one in each folder of PATH.
+fn search(path: &[u8], word: &[u8], into: &mut Strings) {
+    if word.contains(&b'/') {
+        return into.push(&[word]);
+    }
+    for folder in path.split(|&byte| byte == b':') {
+        let folder = if folder.is_empty() { b"." } else { folder };
+        if folder.len() + 1 + word.len() < PATH_BYTES_MAX {
+            into.push(&[folder, b"/", word]);
         }
     }
 }
@@ -136,10 +157,9 @@ mod tests {
 
     #[test]
     fn a_word_with_a_slash_is_a_path_and_any_other_is_searched() {
-        let lowering = Lowering::new(Some(OsStr::new("/a::/b")), Path::new("/s"), Manner::Daemon);
         let paths = |word: &str| {
             let mut strings = Strings::default();
-            lowering.candidates(word.as_bytes(), &mut strings);
+            search(b"/a::/b", word.as_bytes(), &mut strings);
             (String::from_utf8(strings.bytes).unwrap(), strings.count)
         };
         assert_eq!(paths("./x"), ("./x\0".to_owned(), 1));

@@ -18,21 +18,28 @@
 //! | `requests` | the calls of the socket |
 //! | `clients` | connections and their bounds |
 //! | `tables` | which table holds, and who waits for it |
-//! | `disk` | the helper thread that may wait for a file system |
+//! | `disk` | the helper thread that may wait for the table's file system |
+//! | `finder` | the helper thread that may wait for a name service and for environment files |
 //! | `journal`, `tablefile` | what outlives the engine |
-//! | `lowering` | entries to orders |
+//! | `lowering`, `surroundings` | entries to orders |
+//! | `hand_over`, `starts` | starts on their way to the keeper, and those that wait for a name or a file |
 //! | `packets` | links to keeper and logger |
-//! | `view`, `notes`, `events` | state and change, for people |
+//! | `view`, `notes`, `events`, `faults` | state and change, for people |
 
 mod begin;
 mod clients;
 mod disk;
 mod events;
+mod faults;
+mod finder;
+mod hand_over;
 mod journal;
 mod lowering;
 mod notes;
 mod packets;
 mod requests;
+mod starts;
+mod surroundings;
 mod tablefile;
 mod tables;
 mod turn;
@@ -50,6 +57,7 @@ use clinit_sys::signals::SignalFd;
 pub use begin::EngineError;
 pub(crate) use begin::run;
 pub(crate) use begin::{REREAD, prepare_state};
+pub(crate) use view::errno_text;
 
 use crate::roles::Setup;
 
@@ -68,6 +76,8 @@ pub(crate) struct Engine {
     clients: clients::Clients,
     waiters: Vec<requests::Waiter>,
     disk: disk::Disk,
+    finder: finder::Finder,
+    starts: starts::Starts,
     journal: journal::Journal,
     tables: tables::Tables,
     notes: notes::Notes,
@@ -86,6 +96,8 @@ pub(crate) struct Engine {
     started: Instant,
     /// An engine before this one had begun.
     is_restored: bool,
+    /// The keeper has told of all that ran before this engine.
+    is_inventory_taken: bool,
     /// All entries have ended: only the way out is left.
     leaving: bool,
     keeper_gone: bool,

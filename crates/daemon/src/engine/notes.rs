@@ -14,6 +14,7 @@ use clinit_engine::node::Node;
 use clinit_engine::time::Instant;
 
 use super::view;
+use crate::machine;
 use crate::roles::Manner;
 
 /// What is to be said of something that happened.
@@ -36,11 +37,20 @@ pub(crate) struct Notes {
     names: BTreeMap<EntryId, EntryKey>,
     /// Entries that wait for the machine to have a process.
     lacking: BTreeSet<EntryId>,
+    /// Entries of which it was said in what they are not bounded.
+    unbounded: BTreeSet<(EntryKey, u8)>,
 }
 
 impl Notes {
     pub(crate) fn new(manner: Manner, label: String) -> Self {
-        Self { manner, label, lost: 0, names: BTreeMap::new(), lacking: BTreeSet::new() }
+        Self {
+            manner,
+            label,
+            lost: 0,
+            names: BTreeMap::new(),
+            lacking: BTreeSet::new(),
+            unbounded: BTreeSet::new(),
+        }
     }
 
     /// Remembers what an entry is called.
@@ -61,6 +71,13 @@ impl Notes {
         let line = format!("{}{text}\n", self.label);
         if io::stderr().write_all(line.as_bytes()).is_err() {
             self.lost += 1;
+        }
+    }
+
+    /// Says once in what an entry should have been bounded and is not; without `is_news` it was said before.
+    pub(crate) fn unbounded(&mut self, key: &EntryKey, bits: u8, is_news: bool) {
+        if self.unbounded.insert((key.clone(), bits)) && is_news {
+            self.say(&format!("{key}: {}", machine::unbounded(bits)));
         }
     }
 

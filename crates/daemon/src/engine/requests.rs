@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clinit_control::interface::{
-    DaemonStatus, EventsReply, OrderReply, OrderedEntry, Outcome, PlanReply, RereadReply, ShutdownReply,
-    Status, StatusReply, Tell, TellReply,
+    DaemonStatus, EventsReply, GroupStatus, OrderReply, OrderedEntry, Outcome, PlanReply, RereadReply,
+    ShutdownReply, Status, StatusReply, Tell, TellReply,
 };
 use clinit_control::message::{Call, Reply};
 use clinit_control::{CallError, Request};
@@ -317,7 +317,12 @@ impl Engine {
     }
 
     fn ordered(&self, entries: &[EntryId]) -> Vec<OrderedEntry> {
-        entries.iter().filter_map(|&id| self.node.entry(id)).map(view::ordered).collect()
+        let one = |&id: &EntryId| {
+            let ordered = view::ordered(self.node.entry(id)?);
+            let why = self.starts.why(id).map(str::to_owned).or(ordered.why);
+            Some(OrderedEntry { why, ..ordered })
+        };
+        entries.iter().filter_map(one).collect()
     }
 
     fn find_group(&self, name: &str) -> Result<GroupName, CallError> {
@@ -352,7 +357,21 @@ impl Engine {
                 Picked::Entry(key) => entry.key() == key,
             })
         });
-        Ok(StatusReply { daemon, groups: groups.collect() })
+        let mut groups: Vec<GroupStatus> = groups.collect();
+        if !self.starts.is_idle() {
+            groups.iter_mut().for_each(|group| self.explain_waiting(group));
+        }
+        Ok(StatusReply { daemon, groups })
+    }
+
+    /// Says of entries that were not handed to the keeper yet what they wait for.
+    fn explain_waiting(&self, group: &mut GroupStatus) {
+        for entry in &mut group.entries {
+            let key = EntryKey { group: group.name.clone(), tag: entry.tag.clone() };
+            if let Some(why) = self.node.entry_id(&key).and_then(|id| self.starts.why(id)) {
+                entry.why = Some(why.to_owned());
+            }
+        }
     }
 
     /// What a status is asked of.

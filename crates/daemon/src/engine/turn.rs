@@ -4,11 +4,10 @@ use std::fs;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use clinit_engine::event::{Action, EntryId, Event, ExecFault, ExecStage, Exit, Generation};
+use clinit_engine::event::{Action, EntryId, Event, ExecFault, Exit, Generation};
 use clinit_engine::time::Instant;
 use clinit_keeper::protocol::{Ending, Order, Output, REPORT_BYTES, Report};
 use clinit_logger::feed::Feed;
-use clinit_sys::spawn::stage;
 use clinit_table::ParseOptions;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventFlags};
@@ -16,6 +15,7 @@ use rustix::event::epoll::{self, EventFlags};
 use super::begin::source;
 use super::clients::ClientId;
 use super::disk::{Done, TableRead};
+use super::faults::stage_of;
 use super::journal::Item;
 use super::packets::Received;
 use super::tables::{Verdict, Waiting, judge, refusal, unreadable};
@@ -70,6 +70,7 @@ impl Engine {
             }
             source::LIFE => self.keeper_gone = true,
             source::DISK => self.take_done(now),
+            source::FINDER => self.take_found(now),
             source::SIGNALS => {
                 while let Some(signal) = self.signals.next() {
                     self.signalled(signal, now);
@@ -115,7 +116,8 @@ impl Engine {
 
     fn take_report(&mut self, report: Report, now: Instant) {
         let event = match report {
-            Report::Spawned { slot, generation, pid } => {
+            Report::Spawned { slot, generation, pid, unbounded } => {
+                self.note_unbounded(EntryId(slot), unbounded);
                 Event::Spawned { entry: EntryId(slot), generation: Generation(generation), pid }
             }
             Report::NotSpawned { slot, generation, errno } => {
@@ -130,8 +132,13 @@ impl Engine {
             Report::Emptied { slot, generation } => {
                 Event::Emptied { entry: EntryId(slot), generation: Generation(generation) }
             }
-            Report::InventoryTaken if self.is_restored => Event::InventoryTaken,
-            Report::InventoryTaken => return,
+            Report::InventoryTaken => {
+                self.is_inventory_taken = true;
+                if !self.is_restored {
+                    return;
+                }
+                Event::InventoryTaken
+            }
             Report::Signalled { signal } => return self.keeper_signalled(signal.into(), now),
             Report::LoggerStarted => return self.brief_logger(),
         };
@@ -223,7 +230,11 @@ impl Engine {
     fn take_table(&mut self, read: TableRead, now: Instant) {
         let name = self.setup.table.to_string_lossy().into_owned();
         match read {
-            TableRead::Same => self.tables.verdict.changed = false,
+            TableRead::Same => {
+                self.tables.verdict.changed = false;
+                // The table is the same; who its names stand for need not be.
+                self.finder.refresh(self.starts.accounts());
+            }
             TableRead::Failed(error) => {
                 self.refuse(unreadable(&error, &name));
                 // Read again, the same content is to be looked at again.
@@ -248,6 +259,7 @@ impl Engine {
                     self.notes.say(&warning.to_string());
                 }
                 self.warn_of_cgroups(&parsed.table);
+                self.look_up_all(&parsed.table);
                 self.happen(Event::TableAccepted(parsed.table), now);
                 // What is not remembered yet is remembered before the copy it rests on goes.
                 self.remember();
@@ -324,6 +336,14 @@ impl Engine {
     fn act(&mut self, index: usize, action: Action, now: Instant) {
         match action {
             Action::Spawn { entry, generation, kill_rest } => self.spawn(entry, generation, kill_rest, now),
+            // What waits to be started is not the keeper's to stop.
+            Action::Stop { entry, generation, .. } | Action::Kill { entry, generation, .. }
+                if self.starts.withdraw(entry, generation) =>
+            {
+                let errno = rustix::io::Errno::CANCELED.raw_os_error();
+                self.happen(Event::SpawnFailed { entry, generation, errno }, now);
+                self.hand_over_ready(now);
+            }
             Action::Stop { entry, generation, signal, scope } => {
                 let (slot, generation, scope) = (entry.0, generation.0, lowering::scope(scope));
                 self.keeper.send(Order::Stop { slot, generation, signal, scope }.encode());
@@ -353,24 +373,7 @@ impl Engine {
         }
     }
 
-    fn spawn(&mut self, id: EntryId, generation: Generation, kill_rest: bool, now: Instant) {
-        let Some(entry) = self.node.entry(id) else { return };
-        self.notes.name(id, entry.key());
-        let level = self.node.group(&entry.key().group).and_then(|group| group.level());
-        let Some(packet) = self.lowering.spawn(id, entry, level, generation, kill_rest) else {
-            // Longer than the kernel would take, too.
-            let errno = rustix::io::Errno::TOOBIG.raw_os_error();
-            let exit = Exit::NotExecuted(ExecFault { stage: ExecStage::Exec, errno });
-            let event = Event::Exited { entry: id, generation, exit, leftovers: false };
-            return self.happen(event, now);
-        };
-        if self.lowering.output(entry) == Output::Fifo {
-            self.follow(id);
-        }
-        self.keeper.send(packet);
-    }
-
-    fn follow(&mut self, id: EntryId) {
+    pub(super) fn follow(&mut self, id: EntryId) {
         let Some(entry) = self.node.entry(id) else { return };
         let label = entry_label(&entry.key().to_string(), self.setup.color);
         // A slot that another entry has now is followed under its new name.
@@ -467,13 +470,6 @@ fn exit(ending: Ending) -> Exit {
         Ending::Code(code) => Exit::Code(code),
         Ending::Signal(signal) => Exit::Signal(signal),
         Ending::Unknown => Exit::Unknown,
-        Ending::NotExecuted(step, errno) => {
-            let stage = match u32::from(step) {
-                stage::OUTPUT => ExecStage::Output,
-                stage::INTERPRETER => ExecStage::Interpreter,
-                _ => ExecStage::Exec,
-            };
-            Exit::NotExecuted(ExecFault { stage, errno })
-        }
+        Ending::NotExecuted(step, errno) => Exit::NotExecuted(ExecFault { stage: stage_of(step), errno }),
     }
 }

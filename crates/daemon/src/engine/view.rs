@@ -14,6 +14,8 @@ use clinit_engine::node::{Node, Planned, Step};
 use clinit_engine::spec::Command;
 use clinit_engine::time::Instant;
 
+use super::faults;
+
 /// A line of the status file begins with this word, as Cluster::Init's do.
 const LINE_WORD: &str = "Cluster::Init::Group";
 
@@ -166,7 +168,14 @@ fn fault_text(fault: ExecFault, entry: &Entry) -> String {
         (ExecStage::Exec, rustix::io::Errno::NOEXEC) => {
             format!("{word}: {errno}: neither a program for this machine nor a script")
         }
+        (ExecStage::Exec, rustix::io::Errno::TOOBIG) => {
+            format!("{word}: {errno}: shorten its command or its environment, to 128 KiB together")
+        }
+        (ExecStage::Exec, rustix::io::Errno::AGAIN) => {
+            format!("{word}: {errno}: its user has as many processes as limit_nproc lets it have")
+        }
         (ExecStage::Exec, _) => format!("{word}: {errno}"),
+        (_, _) => faults::text(fault, entry.spec().program.surroundings.as_deref()),
     }
 }
 

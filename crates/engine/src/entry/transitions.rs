@@ -54,7 +54,12 @@ fn events(exit: Exit) -> [(&'static str, EntryEvent); 10] {
 }
 
 fn entry(mode: Mode, state: State, too_often: bool) -> Entry {
-    let program = Program { command: Command::Shell("true".into()), output: Output::Null, cgroup: false };
+    let program = Program {
+        command: Command::Shell("true".into()),
+        output: Output::Null,
+        cgroup: false,
+        surroundings: None,
+    };
     let spec = EntrySpec {
         tag: Tag::new("tag").unwrap(),
         levels: Levels::Word(Level::new("1").unwrap()),

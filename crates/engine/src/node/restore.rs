@@ -181,6 +181,7 @@ fn lost_spec(record: &EntryRecord) -> EntrySpec {
             command: Command::Direct(Box::default()),
             output: Output::Null,
             cgroup: false,
+            surroundings: None,
         }),
         policy: Policy { stop: record.stop, throttle: ThrottlePolicy::default() },
     }

@@ -70,6 +70,7 @@ fn entry(tag: &str, levels: &str, word: &str, command: &str) -> EntrySpec {
             command: Command::Shell(command.into()),
             output: Output::Null,
             cgroup: false,
+            surroundings: None,
         }),
         policy: Policy { stop: StopPolicy::default(), throttle: ThrottlePolicy::default() },
     }

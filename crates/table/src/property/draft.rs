@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clinit_engine::name::Level;
 use clinit_engine::spec::{Command, Output, Policy, Program, StopPolicy, ThrottlePolicy};
+use clinit_engine::surroundings::Surroundings;
 
 use crate::settings::Settings;
 
@@ -25,13 +26,23 @@ pub(crate) struct Draft {
 pub(crate) struct ProgramDraft {
     pub(crate) output: Output,
     pub(crate) cgroup: bool,
+    /// Shared by all that say no more about it.
+    pub(crate) surroundings: Arc<Surroundings>,
+}
+
+impl Draft {
+    /// What an entry is started in, to be changed.
+    pub(crate) fn surroundings(&mut self) -> &mut Surroundings {
+        Arc::make_mut(&mut self.program.surroundings)
+    }
 }
 
 impl ProgramDraft {
     /// The program that runs `command`.
     pub(crate) fn with(&self, command: Command) -> Arc<Program> {
-        let Self { output, cgroup } = *self;
-        Arc::new(Program { command, output, cgroup })
+        let Self { output, cgroup, ref surroundings } = *self;
+        let surroundings = Some(surroundings).filter(|given| ***given != Surroundings::default()).cloned();
+        Arc::new(Program { command, output, cgroup, surroundings })
     }
 }
 
@@ -40,7 +51,7 @@ impl Default for Draft {
         Self {
             settings: Settings::default(),
             initdefault: None,
-            program: ProgramDraft { output: Output::Inherit, cgroup: true },
+            program: ProgramDraft { output: Output::Inherit, cgroup: true, surroundings: Arc::default() },
             policy: Policy { stop: StopPolicy::default(), throttle: ThrottlePolicy::default() },
         }
     }

@@ -1,12 +1,16 @@
 //! The kinds of properties: the type of a value, how its text is read, and the field that it is put into.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clinit_engine::name::Level;
+use clinit_engine::surroundings::{Capabilities, EnvironmentFile, Resource};
 
+use super::capability::capabilities;
 use super::draft::Draft;
+use super::surroundings::{self as around, Unit};
 use super::value;
 use crate::glyph::AnyOf;
 use crate::settings::{Place, Setting};
@@ -36,6 +40,28 @@ pub(crate) enum Kind {
     Number(u8, FieldOf<u8>),
     /// One of a few words.
     Word(&'static [Word]),
+    /// A user or Unix group, and which of them.
+    Account(&'static str, FieldOf<Option<Box<str>>>),
+    /// An absolute path.
+    AbsolutePath(FieldOf<Option<Box<str>>>),
+    /// Permission bits that files do not get.
+    Umask(FieldOf<Option<u16>>),
+    /// A variable of the environment: a list, to which each line adds.
+    Variable(FieldOf<BTreeMap<Box<str>, Option<Box<str>>>>),
+    /// A file of variables.
+    EnvironmentFile(FieldOf<Option<EnvironmentFile>>),
+    /// A limit of a process, and what it counts.
+    Limit(Resource, Unit),
+    /// A number within bounds.
+    Integer(i16, i16, FieldOf<Option<i16>>),
+    /// Capabilities.
+    Capabilities(FieldOf<Option<Capabilities>>),
+    /// Memory of a cgroup.
+    Memory(FieldOf<Option<u64>>),
+    /// Processor time of a cgroup.
+    Percent(FieldOf<Option<u32>>),
+    /// Processes of a cgroup.
+    Processes(FieldOf<Option<u32>>),
 }
 
 /// A word that is a value.
@@ -75,6 +101,30 @@ impl Kind {
             Self::Word(words) => {
                 words.iter().find(|word| word.text == text).map(|word| Box::new(word.put) as Change)
             }
+            Self::Account(_, field) => around::account(text).map(|name| put(field, Some(name))),
+            Self::AbsolutePath(field) => around::absolute_path(text).map(|path| put(field, Some(path))),
+            Self::Umask(field) => {
+                let bits = value::permissions(text).and_then(|bits| u16::try_from(bits).ok());
+                bits.map(|bits| put(field, Some(bits)))
+            }
+            Self::Variable(field) => around::variable(text).map(|(name, value)| {
+                let add = move |draft: &mut Draft| drop(field(draft).insert(name.clone(), value.clone()));
+                Box::new(add) as Change
+            }),
+            Self::EnvironmentFile(field) => around::environment_file(text).map(|file| put(field, Some(file))),
+            Self::Limit(resource, unit) => around::limit(text, unit).map(|limit| {
+                let set = move |draft: &mut Draft| {
+                    draft.surroundings().limits.insert(resource, limit);
+                };
+                Box::new(set) as Change
+            }),
+            Self::Integer(min, max, field) => {
+                around::integer(text, min, max).map(|number| put(field, Some(number)))
+            }
+            Self::Capabilities(field) => capabilities(text).map(|set| put(field, set)),
+            Self::Memory(field) => around::memory(text).map(|bytes| put(field, bytes)),
+            Self::Percent(field) => around::percent(text).map(|percent| put(field, percent)),
+            Self::Processes(field) => around::processes(text).map(|number| put(field, number)),
         }
     }
 }
@@ -98,6 +148,26 @@ impl fmt::Display for Kind {
                 let words: Vec<_> = words.iter().map(|word| word.text).collect();
                 AnyOf(&words).fmt(f)
             }
+            Self::Account(what, _) => write!(f, "the name or number of a {what}"),
+            Self::AbsolutePath(_) => f.write_str("an absolute path"),
+            Self::Umask(_) => f.write_str("permission bits in octal such as 027"),
+            Self::Variable(_) => f.write_str(
+                "NAME=VALUE, or -NAME to take it away; names that begin with CLINIT_ are clinit's",
+            ),
+            Self::EnvironmentFile(_) => {
+                f.write_str("an absolute path, with - before it if the file may be missing")
+            }
+            Self::Limit(_, Unit::Count) => f.write_str("a number or infinity, or two of them as SOFT:HARD"),
+            Self::Limit(_, Unit::Bytes) => f.write_str(
+                "a number such as 4096, 64K, 512M or 2G, or infinity, or two of them as SOFT:HARD",
+            ),
+            Self::Integer(min, max, _) => write!(f, "a number from {min} to {max}"),
+            Self::Capabilities(_) => {
+                f.write_str("names of capabilities such as net_bind_service, or `none`, or `all`")
+            }
+            Self::Memory(_) => f.write_str("a number of bytes such as 512M or 2G, or `max`"),
+            Self::Percent(_) => f.write_str("a share of one processor such as 50% or 150%, or `max`"),
+            Self::Processes(_) => f.write_str("a number of processes, or `max`"),
         }
     }
 }

@@ -7,10 +7,12 @@
 //! A row names the field of the draft that it sets; the type of the field says how its value is read. So a new
 //! property is one row in [`REGISTRY`], one field in the model, and nowhere else a word about it.
 
+mod capability;
 mod draft;
 mod kind;
 mod registry;
 mod rule;
+mod surroundings;
 mod value;
 
 use std::fmt;
@@ -85,6 +87,12 @@ impl Property {
         self.scopes == [Scope::Table]
     }
 
+    /// Whether each line of it adds to those before, of wider scopes and of its own.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
+        matches!(self.kind, Kind::Variable(_))
+    }
+
     /// What setting it to `text` does, if it takes that value.
     pub(crate) fn change(&self, text: &str, origin: &Origin) -> Option<Change> {
         self.kind.change(text, origin)
@@ -142,10 +150,11 @@ mod tests {
 
     #[test]
     fn a_property_restarts_the_entry_exactly_if_it_changes_the_program() {
-        let values = ["7", "KILL", "77s", "main", "no", "null"];
+        let values = ["7", "KILL", "77s", "main", "no", "yes", "null", "7%", "/x", "A=1"];
         for property in REGISTRY.iter().filter(|property| property.scopes.contains(&Scope::Entry)) {
             let (mut draft, default) = (Draft::default(), Draft::default());
-            values.iter().find_map(|value| property.change(value, &origin())).expect(property.name)(
+            let changes = values.iter().filter(|&&value| Some(value) != property.default);
+            changes.filter_map(|value| property.change(value, &origin())).next().expect(property.name)(
                 &mut draft,
             );
             assert_ne!(draft, default, "{} changes nothing", property.name);

@@ -16,10 +16,19 @@ pub(crate) struct Rule {
     pub(crate) hint: &'static str,
 }
 
-/// All rules. Each holds for the defaults, and no two are about the same property.
-pub(crate) static RULES: &[Rule] = &[Rule {
-    between: &["kill_mode", "cgroup"],
-    is_broken: |draft| draft.policy.stop.scope == KillScope::Cgroup && !draft.program.cgroup,
-    message: "kill_mode is `cgroup`, but cgroup is `no`",
-    hint: "without a cgroup, kill_mode is `group` or `main`",
-}];
+/// All rules. Each holds for the defaults, and to keep one never breaks another: of `cgroup`, the lines that
+/// are removed say `no`.
+pub(crate) static RULES: &[Rule] = &[
+    Rule {
+        between: &["kill_mode", "cgroup"],
+        is_broken: |draft| draft.policy.stop.scope == KillScope::Cgroup && !draft.program.cgroup,
+        message: "kill_mode is `cgroup`, but cgroup is `no`",
+        hint: "without a cgroup, kill_mode is `group` or `main`",
+    },
+    Rule {
+        between: &["memory_max", "cpu_max", "pids_max", "cgroup"],
+        is_broken: |draft| draft.program.surroundings.maxima.any() && !draft.program.cgroup,
+        message: "memory_max, cpu_max and pids_max bound a cgroup, but cgroup is `no`",
+        hint: "without a cgroup, bound single processes: limit_as, limit_cpu, limit_nproc",
+    },
+];

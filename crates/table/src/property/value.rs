@@ -117,7 +117,7 @@ pub(super) fn number(text: &str, max: u8) -> Option<u8> {
 }
 
 /// The parsers of the standard library would take a sign as well.
-fn is_digits(text: &str) -> bool {
+pub(super) fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
