@@ -87,7 +87,7 @@ fn is_as_asked(kind: &OrderKind, entry: &OrderedEntry) -> bool {
     match kind {
         OrderKind::Stop { .. } => entry.state == EntryState::Down,
         OrderKind::Start | OrderKind::Restart => match entry.state {
-            EntryState::Running | EntryState::Done | EntryState::Passed => true,
+            EntryState::Running | EntryState::Done | EntryState::Passed => !entry.troubled,
             EntryState::Down | EntryState::Starting | EntryState::Clearing | EntryState::Pausing => false,
             EntryState::Stopping | EntryState::Killing | EntryState::Failed => false,
         },

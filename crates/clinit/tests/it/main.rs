@@ -35,6 +35,7 @@ mod deaths;
 mod drop_in;
 mod examples;
 mod exec;
+mod hand;
 mod identity;
 mod idle;
 mod isinit;

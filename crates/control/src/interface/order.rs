@@ -80,6 +80,8 @@ pub struct OrderedEntry {
     /// Its main process, if one runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
+    /// Whether it does not do as it should: its test failed, it could not be executed or was started too often.
+    pub troubled: bool,
     /// Why it was, or is, not done, or why it is in this state: a sentence for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,

@@ -97,8 +97,8 @@ fn events() -> Vec<EventsReply> {
 
 fn orders() -> Vec<OrderReply> {
     let (group, tag) = (GroupName::new("web").unwrap(), Tag::new("httpd").unwrap());
-    let bare = OrderedEntry { group, tag, state: EntryState::Down, pid: None, why: None };
-    let full = OrderedEntry { pid: Some(1), why: Some(text()), ..bare.clone() };
+    let bare = OrderedEntry { group, tag, state: EntryState::Down, pid: None, troubled: false, why: None };
+    let full = OrderedEntry { pid: Some(1), troubled: true, why: Some(text()), ..bare.clone() };
     let first = OrderReply { entries: vec![bare, full], outcome: None };
     vec![first.clone(), OrderReply { outcome: Some(Outcome::Settled), ..first }]
 }

@@ -41,7 +41,20 @@ enum Awaited {
     /// The end of a tell.
     Tell(TellReply),
     /// The end of an order to entries.
-    Order(Vec<EntryId>),
+    Order(Vec<Ordered>),
+}
+
+/// An entry that was ordered something, and why that is not done, if so.
+#[derive(Debug, Clone)]
+struct Ordered {
+    entry: EntryId,
+    refusal: Option<String>,
+}
+
+impl Ordered {
+    fn willing(entry: EntryId) -> Self {
+        Self { entry, refusal: None }
+    }
 }
 
 /// A client that waits for a transition to end.
@@ -272,21 +285,16 @@ impl Engine {
                 entries.retain(startable);
             }
         }
-        let refusals: Vec<Option<String>> = entries
+        let ordered: Vec<Ordered> = entries
             .iter()
-            .map(|&id| match order {
-                Order::Start | Order::Restart => self.node.why_not_start(id),
-                Order::Stop { .. } | Order::Reset | Order::Signal(_) => None,
+            .map(|&entry| match order {
+                Order::Start | Order::Restart => Ordered { entry, refusal: self.node.why_not_start(entry) },
+                Order::Stop { .. } | Order::Reset | Order::Signal(_) => Ordered::willing(entry),
             })
             .collect();
         let after = self.actions.len();
         self.happen(Event::Ordered { entries: entries.clone(), order }, now);
-        let mut reply = OrderReply { entries: self.ordered(&entries), outcome: None };
-        for (entry, refusal) in reply.entries.iter_mut().zip(refusals) {
-            if refusal.is_some() {
-                entry.why = refusal;
-            }
-        }
+        let reply = OrderReply { entries: self.ordered(&ordered), outcome: None };
         let group =
             entries.first().and_then(|&id| self.node.entry(id)).map(|entry| entry.key().group.clone());
         match group.filter(|_| more && !oneway) {
@@ -297,7 +305,7 @@ impl Engine {
                     client,
                     group,
                     level,
-                    awaited: Awaited::Order(entries),
+                    awaited: Awaited::Order(ordered),
                     ended: None,
                     after,
                 });
@@ -316,13 +324,13 @@ impl Engine {
         }
     }
 
-    fn ordered(&self, entries: &[EntryId]) -> Vec<OrderedEntry> {
-        let one = |&id: &EntryId| {
-            let ordered = view::ordered(self.node.entry(id)?);
-            let why = self.starts.why(id).map(str::to_owned).or(ordered.why);
-            Some(OrderedEntry { why, ..ordered })
+    fn ordered(&self, ordered: &[Ordered]) -> Vec<OrderedEntry> {
+        let one = |Ordered { entry, refusal }: &Ordered| {
+            let as_it_is = view::ordered(self.node.entry(*entry)?);
+            let waits = self.starts.why(*entry).map(str::to_owned);
+            Some(OrderedEntry { why: refusal.clone().or(waits).or(as_it_is.why), ..as_it_is })
         };
-        entries.iter().filter_map(one).collect()
+        ordered.iter().filter_map(one).collect()
     }
 
     fn find_group(&self, name: &str) -> Result<GroupName, CallError> {
@@ -454,7 +462,7 @@ impl Engine {
             let of_group = || self.node.group(&waiter.group).map(|group| group.members().to_vec());
             let entries = match &waiter.awaited {
                 Awaited::Tell(_) => of_group().unwrap_or_default(),
-                Awaited::Order(entries) => entries.clone(),
+                Awaited::Order(ordered) => ordered.iter().map(|ordered| ordered.entry).collect(),
             };
             if now < by && !entries.iter().all(|&id| self.is_certain(id)) {
                 return true;
@@ -462,12 +470,13 @@ impl Engine {
             match &waiter.awaited {
                 Awaited::Tell(first) => {
                     let in_trouble = |id: &EntryId| self.node.entry(*id).is_some_and(view::is_in_trouble);
-                    let troubled: Vec<EntryId> = entries.into_iter().filter(in_trouble).collect();
+                    let troubled: Vec<Ordered> =
+                        entries.into_iter().filter(in_trouble).map(Ordered::willing).collect();
                     let reply = first.clone().ended(outcome, state, self.ordered(&troubled));
                     self.clients.reply(waiter.client, &Reply::last(reply));
                 }
-                Awaited::Order(entries) => {
-                    let reply = OrderReply { entries: self.ordered(entries), outcome: Some(outcome) };
+                Awaited::Order(ordered) => {
+                    let reply = OrderReply { entries: self.ordered(ordered), outcome: Some(outcome) };
                     self.clients.reply(waiter.client, &Reply::last(reply));
                 }
             }

@@ -64,6 +64,7 @@ pub(crate) fn ordered(entry: &Entry) -> OrderedEntry {
         tag: entry.key().tag.clone(),
         state: entry_state(entry.state()),
         pid: entry.pid(),
+        troubled: is_in_trouble(entry),
         why: why(entry),
     }
 }
