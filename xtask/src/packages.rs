@@ -7,7 +7,19 @@ use std::process::Command;
 use crate::command::{run, say};
 
 /// Debian packages that tests use. A test whose tool is missing says so itself.
-const DEBIAN_PACKAGES: [&str; 1] = ["python3-venv"];
+const DEBIAN_PACKAGES: [&str; 11] = [
+    "curl",
+    "daemontools",
+    "fish",
+    "groff-base",
+    "man-db",
+    "nginx",
+    "python3-venv",
+    "redis-server",
+    "redis-tools",
+    "valgrind",
+    "zsh",
+];
 
 /// Installs what is missing, as root on Debian; elsewhere says what is missing and leaves it at that.
 pub(crate) fn provide() -> Result<(), String> {
@@ -30,6 +42,8 @@ pub(crate) fn provide() -> Result<(), String> {
 fn apt_get(words: &[&str]) -> Command {
     let mut command = Command::new("apt-get");
     command.args(words).env("DEBIAN_FRONTEND", "noninteractive");
+    // Installed is enough: no server is started (invoke-rc.d(8)).
+    command.env("RUNLEVEL", "1");
     command
 }
 

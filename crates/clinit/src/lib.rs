@@ -13,6 +13,9 @@
 
 #![forbid(unsafe_code)]
 
+#[doc(hidden)]
+pub mod cli;
+
 use std::path::{Path, PathBuf};
 
 pub use clinit_control as control;

@@ -1,14 +1,13 @@
 //! The program `clinit`, also called `isinit`.
 //!
 //! By the name it is called by it is one of the three processes of a daemon, or the command that people
-//! type. The commands are in `cli`.
+//! type. The commands are in the library's `cli`.
 
 #![forbid(unsafe_code)]
 
-mod cli;
-
 use std::process::ExitCode;
 
+use clinit::cli;
 use clinit_daemon::{Role, main_of_role};
 
 fn main() -> ExitCode {

@@ -222,10 +222,10 @@ fn a_call_for_one_reply_takes_no_more() {
 
 #[test]
 fn a_large_reply_comes_whole_and_an_endless_one_is_refused() {
-    let entry = json!({"tag": "t", "mode": "respawn", "levels": ["run"], "wanted": true, "state": "running",
-        "pid": 1, "since_ms": 1, "restarts": 0, "command": "x".repeat(100)});
-    let group =
-        json!({"name": "web", "state": "DONE", "since_ms": 1, "told": true, "entries": vec![entry; 20_000]});
+    let entry = json!({"tag": "t", "mode": "respawn", "levels": ["run"], "wanted": true, "transient": false, "hold": "free",
+        "state": "running", "troubled": false, "reloading": false, "pid": 1, "since_ms": 1, "restarts": 0, "command": "x".repeat(100)});
+    let group = json!({"name": "web", "state": "DONE", "since_ms": 1, "told": true, "transient": false, "fallen": false,
+            "entries": vec![entry; 20_000]});
     let daemon = json!({"keeper_pid": 1, "engine_pid": 2, "version": "", "table": "", "socket": "",
         "clstat": "", "since_ms": 0});
     let mut client = against(LONG, move |socket| {

@@ -13,10 +13,14 @@
 
 mod accounts;
 mod engine;
+pub mod logs;
 pub mod machine;
 pub mod paths;
+mod remembered;
 mod roles;
+mod sockets;
 pub mod start;
 
-pub use engine::EngineError;
+pub use clinit_sys::signals::number as signal_number;
+pub use engine::{EngineError, counting};
 pub use roles::{Manner, Role, Setup, main_of_role};

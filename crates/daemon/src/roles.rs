@@ -1,4 +1,4 @@
-//! What the three processes are started with.
+//! What the three processes are started with, and the one that tries a new program.
 //!
 //! Keeper, engine and logger are the same program under different names, and have the same arguments, so
 //! that each can start the others. The arguments show in `ps`.
@@ -9,6 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use clinit_keeper::Companion;
+use clinit_keeper::handover::Handover;
 use clinit_table::Dialect;
 
 /// How the daemon was started, as seen from outside.
@@ -35,6 +36,10 @@ pub struct Setup {
     pub clstat: Option<PathBuf>,
     /// The daemon's own log file; without one it logs to standard error.
     pub log: Option<PathBuf>,
+    /// The file that remembers what was told; without one nothing is remembered.
+    pub remember: Option<PathBuf>,
+    /// The folder in which output is kept that the table says nothing of; without one it is inherited.
+    pub logs: Option<PathBuf>,
     /// As a daemon, or with `up`.
     pub manner: Manner,
     /// Whether labels are coloured.
@@ -44,6 +49,8 @@ pub struct Setup {
     /// The limit of open files that the daemon was started with, soft and hard: entries get it. The
     /// daemon raises its own.
     pub open_files: (u64, u64),
+    /// The path at which the program is looked for when it is to be replaced.
+    pub program: PathBuf,
 }
 
 /// The prefix of the names under which the processes run.
@@ -58,11 +65,13 @@ pub enum Role {
     Engine,
     /// Carrier of lines.
     Logger,
+    /// None of the three: a program that is tried before it takes their place.
+    Trial,
 }
 
 impl Role {
-    /// All three.
-    pub const ALL: [Self; 3] = [Self::Keeper, Self::Engine, Self::Logger];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Keeper, Self::Engine, Self::Logger, Self::Trial];
 
     /// The word in the process's name.
     #[must_use]
@@ -71,6 +80,7 @@ impl Role {
             Self::Keeper => clinit_keeper::ROLE,
             Self::Engine => "engine",
             Self::Logger => clinit_logger::ROLE,
+            Self::Trial => "trial",
         }
     }
 
@@ -104,9 +114,12 @@ impl Setup {
             option("manner", manner_word(self.manner).as_ref()),
             option("dialect", dialect_word(self.dialect).as_ref()),
             option("open-files", format!("{},{}", self.open_files.0, self.open_files.1).as_ref()),
+            option("program", self.program.as_os_str()),
         ];
         arguments.extend(self.clstat.as_ref().map(|path| option("clstat", path.as_os_str())));
         arguments.extend(self.log.as_ref().map(|path| option("log", path.as_os_str())));
+        arguments.extend(self.remember.as_ref().map(|path| option("remember", path.as_os_str())));
+        arguments.extend(self.logs.as_ref().map(|path| option("logs", path.as_os_str())));
         arguments.extend(self.color.then(|| OsString::from("--color")));
         arguments
     }
@@ -128,6 +141,8 @@ impl Setup {
             socket: value("socket")?.into(),
             clstat: value("clstat").map(PathBuf::from),
             log: value("log").map(PathBuf::from),
+            remember: value("remember").map(PathBuf::from),
+            logs: value("logs").map(PathBuf::from),
             manner: [Manner::Daemon, Manner::Up]
                 .into_iter()
                 .find(|&manner| word("manner").as_deref() == Some(manner_word(manner)))?,
@@ -138,6 +153,7 @@ impl Setup {
                 let (soft, hard) = text.split_once(',')?;
                 (soft.parse().ok()?, hard.parse().ok()?)
             },
+            program: value("program")?.into(),
         })
     }
 }
@@ -159,15 +175,26 @@ fn dialect_word(dialect: Dialect) -> &'static str {
 /// Runs a role to its end and returns the exit status. `arguments` are those behind the name.
 #[must_use]
 pub fn main_of_role(role: Role, arguments: Vec<OsString>) -> u8 {
+    let mut handover = None;
     if role == Role::Keeper {
-        // What the daemon was started with and never asked for is not to reach any service.
-        clinit_sys::inherit::close_from(clinit_keeper::descriptors::KEEP_KEEPER);
+        match Handover::take() {
+            Ok(None) => {
+                // What the daemon was started with and never asked for is not to reach any service.
+                clinit_sys::inherit::close_from(clinit_keeper::descriptors::KEEP_KEEPER);
+            }
+            Ok(handed) => handover = handed,
+            Err(error) => {
+                complain(&format!("failed to take over what the program before left: {error}"));
+                return EXIT_FAILURE;
+            }
+        }
     }
     // Started through /proc/self/exe the process would be called "exe".
     let name = match role {
         Role::Keeper => "clinit",
         Role::Engine => "clinit-engine",
         Role::Logger => "clinit-logger",
+        Role::Trial => "clinit-trial",
     };
     let _only_for_people = std::fs::write("/proc/self/comm", name);
     let bytes = || arguments.iter().map(|text| text.as_bytes().to_vec()).collect::<Vec<_>>();
@@ -175,7 +202,18 @@ pub fn main_of_role(role: Role, arguments: Vec<OsString>) -> u8 {
         let variables = std::env::vars_os();
         variables.map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat()).collect()
     };
-    let Some(setup) = Setup::from_arguments(&arguments) else {
+    let setup = Setup::from_arguments(&arguments);
+    if role == Role::Trial {
+        return match crate::engine::trial::run(setup, &arguments) {
+            Ok(text) if writeln!(std::io::stdout(), "{text}").is_ok() => 0,
+            Ok(_) => EXIT_FAILURE,
+            Err(reason) => {
+                complain(&reason);
+                EXIT_FAILURE
+            }
+        };
+    }
+    let Some(setup) = setup else {
         complain("this name is for clinit itself: run it as clinit");
         return EXIT_FAILURE;
     };
@@ -185,6 +223,7 @@ pub fn main_of_role(role: Role, arguments: Vec<OsString>) -> u8 {
             clinit_keeper::run(
                 Some(&setup.cgroup),
                 setup.open_files,
+                handover,
                 companion(Role::Engine),
                 companion(Role::Logger),
             )
@@ -192,6 +231,7 @@ pub fn main_of_role(role: Role, arguments: Vec<OsString>) -> u8 {
         }
         Role::Engine => crate::engine::run(setup, arguments).map(|()| 0).map_err(Into::into),
         Role::Logger => clinit_logger::run(bytes(), environment()).map(|()| 0).map_err(Into::into),
+        Role::Trial => Ok(EXIT_FAILURE),
     };
     result.unwrap_or_else(|error| {
         let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
@@ -219,10 +259,13 @@ mod tests {
             socket: OsString::from_vec(b"/run/\xff".to_vec()).into(),
             clstat: None,
             log: Some("/var/log/c".into()),
+            remember: Some("/var/lib/r".into()),
+            logs: Some("/var/log/d".into()),
             manner: Manner::Up,
             color: true,
             cgroup: "clinit-1".to_owned(),
             open_files: (1024, u64::MAX),
+            program: "/usr/sbin/clinit".into(),
         };
         assert_eq!(Setup::from_arguments(&setup.to_arguments()), Some(setup));
         assert_eq!(Setup::from_arguments(&[]), None);

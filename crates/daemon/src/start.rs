@@ -5,10 +5,10 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
@@ -19,13 +19,16 @@ use clinit_sys::limits::raise_open_files;
 use clinit_sys::slots::Slot;
 use clinit_sys::spawn::{Image, Start, spawn};
 use clinit_table::settings::resolve;
-use clinit_table::{Diagnostic, Dialect, LoadError, ParseOptions, Parsed, Source};
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstat, open, openat, renameat, stat};
+use clinit_table::{Diagnostic, Dialect, LoadError, ParseOptions, Parsed, Setting, Source};
+use rustix::fs::{Access, FlockOperation, Mode, OFlags, access, fchmod, flock, fstat, open, openat, stat};
 use rustix::process::geteuid;
 
+use crate::engine::journal::{self, Found};
 use crate::engine::{REREAD, prepare_state};
-use crate::paths::{Paths, state_folder};
+use crate::paths::{NOTIFY_SUFFIX, Paths, notify_socket, remembered_file, state_folder};
+use crate::remembered;
 use crate::roles::{Manner, Role, Setup};
+use crate::sockets;
 
 /// What the person who starts it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +43,15 @@ pub struct Launch {
     pub manner: Manner,
     /// Whether labels are coloured.
     pub color: bool,
+    /// Whether output that the table says nothing of is kept in files; else it is inherited.
+    pub keeps_logs: bool,
 }
+
+/// The longest path of a daemon's socket: that of the socket beside it, to which entries send, is longer.
+const DAEMON_SOCKET_BYTES_MAX: usize = SOCKET_PATH_BYTES_MAX - NOTIFY_SUFFIX.len();
+
+/// How many files of a folder are looked at when it is cleaned.
+const CLEANED_MAX: usize = 1000;
 
 /// Why a daemon cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -50,8 +61,9 @@ pub enum StartError {
     Table(#[from] LoadError),
     /// A path that is no path of a socket.
     #[error(
-        "socket path {} is longer than {SOCKET_PATH_BYTES_MAX} bytes, which is all that the kernel takes: \
-         choose a shorter one with -s", path.display()
+        "socket path {} is longer than {DAEMON_SOCKET_BYTES_MAX} bytes: the kernel takes \
+         {SOCKET_PATH_BYTES_MAX}, and {NOTIFY_SUFFIX} stands behind it where entries notify: choose a shorter \
+         one with -s", path.display()
     )]
     PathTooLong {
         /// The path.
@@ -79,6 +91,19 @@ pub enum StartError {
         /// The folder.
         path: PathBuf,
     },
+    /// Processes run that a clinit started whose state this one cannot read.
+    #[error(
+        "{} is the state of a clinit that is gone, and cannot be read: {why}; {}. Start the version that wrote it, \
+         which adopts what it started; or stop that and remove {}", path.display(), living_text(living), path.display()
+    )]
+    OtherState {
+        /// The state folder.
+        path: PathBuf,
+        /// What cannot be read.
+        why: String,
+        /// The main processes that live; `None` where that cannot be read either.
+        living: Option<Vec<u32>>,
+    },
     /// The system refused something.
     #[error("failed to {what} {}", path.display())]
     Io {
@@ -98,13 +123,17 @@ pub struct Prepared {
     pub setup: Setup,
     /// What is wrong with the table: its faulty lines are left out.
     pub diagnostics: Vec<Diagnostic>,
-    listener: OwnedFd,
-    lock: OwnedFd,
-    state: OwnedFd,
+    /// What else is to be said, lines.
+    pub remarks: Vec<String>,
+    /// What keeper, engine and logger hold, with the numbers.
+    shared: Vec<(OwnedFd, RawFd)>,
 }
 
 /// Gives an I/O error its place.
-fn at<'a, E: Into<io::Error>>(what: &'static str, path: &'a Path) -> impl FnOnce(E) -> StartError + 'a {
+pub(crate) fn at<'a, E: Into<io::Error>>(
+    what: &'static str,
+    path: &'a Path,
+) -> impl FnOnce(E) -> StartError + 'a {
     move |source| StartError::Io { what, path: path.to_owned(), source: source.into() }
 }
 
@@ -127,6 +156,24 @@ pub fn find_clstat(table: Option<&Path>, dialect: Dialect) -> Option<PathBuf> {
     settings.clstat.map(|setting| absolute(setting.value)).or(paths.clstat)
 }
 
+/// Where a daemon in the background keeps what entries print: as the table says, else the default.
+#[must_use]
+pub fn find_logs(socket: &Path, table: Option<&Path>, dialect: Dialect) -> PathBuf {
+    let paths = Paths::of_user(dialect);
+    let sources = clinit_table::load(table.unwrap_or(&paths.table)).unwrap_or_default();
+    let settings = clinit_table::parse(&sources, ParseOptions { dialect }).settings;
+    log_folder(settings.log_folder, &paths, socket)
+}
+
+fn log_folder(setting: Option<Setting<PathBuf>>, paths: &Paths, socket: &Path) -> PathBuf {
+    let beside = || {
+        let mut name = socket.as_os_str().to_owned();
+        name.push(".logs");
+        name.into()
+    };
+    absolute(setting.map(|setting| setting.value).or_else(|| paths.logs.clone()).unwrap_or_else(beside))
+}
+
 fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
@@ -136,7 +183,10 @@ fn absolute(path: PathBuf) -> PathBuf {
 /// # Errors
 /// The first thing that does; nothing has changed then.
 pub fn prepare(launch: &Launch) -> Result<Prepared, StartError> {
-    let paths = Paths::of_user(launch.dialect);
+    let mut paths = Paths::of_user(launch.dialect);
+    if launch.manner == Manner::Up && launch.socket.is_none() {
+        find_run_folder(&mut paths);
+    }
     let table = absolute(launch.table.clone().unwrap_or_else(|| paths.table.clone()));
     let sources = clinit_table::load(&table)?;
     let parsed = clinit_table::parse(&sources, ParseOptions { dialect: launch.dialect });
@@ -144,22 +194,48 @@ pub fn prepare(launch: &Launch) -> Result<Prepared, StartError> {
     let open_files =
         raise_open_files().map_err(at("read the limit of open files of", Path::new("clinit")))?;
     let setup = settle(launch, &paths, table, &parsed, open_files);
-    if setup.socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
+    if setup.socket.as_os_str().len() > DAEMON_SOCKET_BYTES_MAX {
         return Err(StartError::PathTooLong { path: setup.socket });
     }
     if setup.socket.parent() == Some(&paths.run) {
         make_run_folder(&paths.run)?;
+        clean(&paths.run);
     }
     refuse_what_is_no_socket(&setup.socket)?;
+    refuse_what_is_no_socket(&notify_socket(&setup.socket))?;
     let (state, lock) = take_state(&setup.socket)?;
     refuse_foreign(&setup.socket)?;
-    begin_state(&state, &setup, &sources)?;
-    let listener = listen(&state, &setup.socket, mode)?;
-    Ok(Prepared { setup, diagnostics: parsed.diagnostics, listener, lock, state })
+    let mut remarks = Vec::new();
+    let is_wished = parsed.settings.remember == Some(true) && launch.manner == Manner::Daemon;
+    if is_wished && setup.remember.is_none() {
+        remarks.push("remember: this user has no folder for it: set remember_file".to_owned());
+    }
+    begin_state(&state, &setup, &sources, &mut remarks)?;
+    let folder = state_folder(&setup.socket);
+    let ready = sockets::hear_readiness(&state).map_err(at("make a socket in", &folder))?;
+    let store = sockets::store(&state).map_err(at("make a socket in", &folder))?;
+    let notify = sockets::hear_notes(&state, &setup.socket)?;
+    let listener = match sockets::listen(&state, &setup.socket, mode) {
+        Ok(listener) => listener,
+        Err(error) => {
+            let _as_it_was = fs::remove_file(notify_socket(&setup.socket));
+            return Err(error);
+        }
+    };
+    let shared = vec![
+        (listener, fixed::LISTEN),
+        (lock, fixed::LOCK),
+        (state, fixed::STATE),
+        (notify, fixed::NOTIFY),
+        (ready, fixed::READY),
+        (store, fixed::STORE),
+    ];
+    Ok(Prepared { setup, diagnostics: parsed.diagnostics, remarks, shared })
 }
 
 fn settle(launch: &Launch, paths: &Paths, table: PathBuf, parsed: &Parsed, open_files: (u64, u64)) -> Setup {
     let settings = parsed.settings.clone();
+    let (wish, file) = (settings.remember, settings.remember_file);
     let (socket, clstat, log) = match launch.manner {
         Manner::Daemon => (
             resolve(launch.socket.clone(), settings.socket, || paths.socket.clone()),
@@ -175,22 +251,52 @@ fn settle(launch: &Launch, paths: &Paths, table: PathBuf, parsed: &Parsed, open_
         }
     };
     let socket = absolute(socket);
-    let cgroup = format!("clinit-{:016x}", fnv(socket.as_os_str().as_bytes()));
+    let logs = launch.keeps_logs.then(|| log_folder(settings.log_folder, paths, &socket));
+    let number = format!("{:016x}", fnv(socket.as_os_str().as_bytes()));
+    let is_default = socket == paths.socket && launch.dialect == Dialect::Clinit;
+    let wanted = wish.unwrap_or(is_default || file.is_some()) && launch.manner == Manner::Daemon;
+    let own = || {
+        let mut path = remembered_file()?.into_os_string();
+        if !is_default {
+            path.push(format!("-{number}"));
+        }
+        Some(path.into())
+    };
+    let remember = if wanted { file.map(|setting| setting.value).or_else(own) } else { None };
+    let cgroup = format!("clinit-{number}");
     Setup {
         table,
         dialect: launch.dialect,
         socket,
         clstat: clstat.map(absolute),
         log: log.map(absolute),
+        remember: remember.map(absolute),
+        logs,
         manner: launch.manner,
         color: launch.color,
         cgroup,
         open_files,
+        program: own_program(),
     }
 }
 
-/// FNV-1a: a name for a path, the same for every daemon that comes after.
-fn fnv(bytes: &[u8]) -> u64 {
+/// Where this program is found again: as it was called, if that leads to it; a link stays a link.
+fn own_program() -> PathBuf {
+    let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    let identity = |path: &Path| fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino())).ok();
+    let own = identity(Path::new("/proc/self/exe"));
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let candidates: Vec<PathBuf> = if called.components().count() > 1 {
+        vec![called]
+    } else {
+        std::env::split_paths(&folders).map(|folder| folder.join(&called)).collect()
+    };
+    let found = candidates.into_iter().find(|path| own.is_some() && identity(path) == own);
+    absolute(found.or_else(|| std::env::current_exe().ok()).unwrap_or_default())
+}
+
+/// FNV-1a: a short name for something longer, the same for every daemon that comes after.
+pub(crate) fn fnv(bytes: &[u8]) -> u64 {
     let step = |hash: u64, &byte: &u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
 }
@@ -198,13 +304,49 @@ fn fnv(bytes: &[u8]) -> u64 {
 /// The folder of the default socket: made when missing; of an ordinary user, nobody else's.
 fn make_run_folder(run: &Path) -> Result<(), StartError> {
     let is_root = geteuid().is_root();
+    let is_new = fs::symlink_metadata(run).is_err();
     let made = fs::DirBuilder::new().recursive(is_root).mode(if is_root { 0o755 } else { 0o700 }).create(run);
     match made {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(at("make", run)(error)),
     }
-    check_own_folder(run, if is_root { 0o022 } else { 0o077 })
+    check_own_folder(run, if is_root { 0o022 } else { 0o077 })?;
+    if is_root && is_new {
+        // Users as whom entries run have to reach the socket to which these send, whatever root's umask is. By a
+        // handle, after the look: where anybody may make folders, somebody could have put a link here meanwhile.
+        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let folder = open(run, flags, Mode::empty()).map_err(at("open", run))?;
+        fchmod(&folder, Mode::from_raw_mode(0o755)).map_err(at("set the mode of", run))?;
+    }
+    Ok(())
+}
+
+/// In a container the usual folder may be on a file system that cannot be written: then another one is taken.
+fn find_run_folder(paths: &mut Paths) {
+    let is_usable =
+        |run: &Path| make_run_folder(run).is_ok() && access(run, Access::WRITE_OK | Access::EXEC_OK).is_ok();
+    let others = Paths::other_run_folders();
+    if let Some(run) = std::iter::once(paths.run.clone()).chain(others).find(|run| is_usable(run)) {
+        paths.run = run;
+    }
+}
+
+/// Removes what tables in the foreground left here when the machine went down: this folder may be on a disk.
+fn clean(run: &Path) {
+    let boot = this_boot();
+    for entry in fs::read_dir(run).into_iter().flatten().flatten().take(CLEANED_MAX) {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let is_left = name.starts_with("up-") && name.contains(".s.state");
+        let is_old = || fs::read(entry.path().join("boot")).is_ok_and(|of| of != boot);
+        if is_left && is_old() && check_own_folder(&entry.path(), 0o077).is_ok() {
+            let _nobodys = fs::remove_dir_all(entry.path());
+            if let Some(socket) = name.strip_suffix(".state") {
+                let socket = run.join(socket);
+                let _gone_anyway = (fs::remove_file(notify_socket(&socket)), fs::remove_file(socket));
+            }
+        }
+    }
 }
 
 /// Whether a folder, not a link to one, is this user's, without these permission bits.
@@ -212,6 +354,11 @@ fn check_own_folder(path: &Path, forbidden: u32) -> Result<(), StartError> {
     let metadata = fs::symlink_metadata(path).map_err(at("look at", path))?;
     let is_own = metadata.uid() == geteuid().as_raw() && metadata.mode() & forbidden == 0;
     if metadata.is_dir() && is_own { Ok(()) } else { Err(StartError::Untrusted { path: path.to_owned() }) }
+}
+
+/// The state folder by a name that leads to the one that was looked at, whatever stands at its path by now.
+fn held(state: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", state.as_raw_fd()))
 }
 
 /// Makes or takes the state folder and locks it.
@@ -227,6 +374,10 @@ fn take_state(socket: &Path) -> Result<(OwnedFd, OwnedFd), StartError> {
         check_own_folder(&folder, 0o077)?;
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let state = open(&folder, flags, Mode::empty()).map_err(at("open the state folder", &folder))?;
+        let opened = fstat(&state).map_err(at("look at", &folder))?;
+        if opened.st_uid != geteuid().as_raw() || opened.st_mode & 0o077 != 0 {
+            return Err(StartError::Untrusted { path: folder });
+        }
         let path = folder.join("lock");
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let lock = match openat(&state, "lock", flags, Mode::from_raw_mode(0o600)) {
@@ -283,14 +434,21 @@ fn refuse_foreign(socket: &Path) -> Result<(), StartError> {
 
 /// Lays out a new state, or keeps what a daemon left that died with all its processes in this boot: the
 /// next one goes on where it was, and then reads the table.
-fn begin_state(state: &OwnedFd, setup: &Setup, sources: &[Source]) -> Result<(), StartError> {
+fn begin_state(
+    state: &OwnedFd,
+    setup: &Setup,
+    sources: &[Source],
+    remarks: &mut Vec<String>,
+) -> Result<(), StartError> {
     let folder = state_folder(&setup.socket);
+    let held = held(state);
     let boot = this_boot();
-    let same_boot = fs::read(folder.join("boot")).is_ok_and(|of| of == boot);
-    if same_boot && folder.join("journal").exists() && folder.join("slots").exists() {
-        return fs::write(folder.join(REREAD), "").map_err(at("write to", &folder));
+    let same_boot = fs::read(held.join("boot")).is_ok_and(|of| of == boot);
+    let is_state = same_boot && held.join("journal").exists() && held.join("slots").exists();
+    if is_state && can_go_on(state, &folder)? {
+        return fs::write(held.join(REREAD), "").map_err(at("write to", &folder));
     }
-    for name in fs::read_dir(&folder).map_err(at("read", &folder))?.flatten() {
+    for name in fs::read_dir(&held).map_err(at("read", &folder))?.flatten() {
         let path = name.path();
         let removed = match name.file_type() {
             _ if name.file_name() == "lock" => Ok(()),
@@ -300,8 +458,44 @@ fn begin_state(state: &OwnedFd, setup: &Setup, sources: &[Source]) -> Result<(),
         removed.map_err(at("remove", &path))?;
     }
     let copy = state.try_clone().map_err(at("use the state folder", &folder))?;
-    prepare_state(copy, sources).map_err(at("write to the state folder", &folder))?;
-    fs::write(folder.join("boot"), boot).map_err(at("write to the state folder", &folder))
+    let recall = setup.remember.as_deref().map(remembered::recall).transpose();
+    let recall = recall.unwrap_or_else(|said| {
+        remarks.push(said);
+        None
+    });
+    prepare_state(copy, sources, recall.unwrap_or_default())
+        .map_err(at("write to the state folder", &folder))?;
+    fs::write(held.join("boot"), boot).map_err(at("write to the state folder", &folder))
+}
+
+/// Whether the state that a daemon of this boot left can be gone on with. If not, and of what it tells something
+/// runs, nothing is begun: what runs would run twice.
+fn can_go_on(state: &OwnedFd, folder: &Path) -> Result<bool, StartError> {
+    let slots =
+        fs::File::open(held(state).join("slots")).and_then(|mut slots| clinit_keeper::living(&mut slots));
+    let why = match (journal::look(state), &slots) {
+        (Ok(Found::Ours(_)), Ok(_)) => return Ok(true),
+        (Ok(Found::OfVersion(version)), _) => {
+            format!("its journal has version {version}, this one's is {}", journal::VERSION)
+        }
+        (Ok(Found::Unreadable), _) => "its journal is damaged".to_owned(),
+        (Err(error), _) => format!("its journal: {error}"),
+        (Ok(Found::Ours(_)), Err(error)) => format!("its file of slots: {error}"),
+    };
+    match slots.ok() {
+        Some(living) if living.is_empty() => Ok(false),
+        living => Err(StartError::OtherState { path: folder.to_owned(), why, living }),
+    }
+}
+
+fn living_text(living: &Option<Vec<u32>>) -> String {
+    match living {
+        Some(pids) => {
+            let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+            format!("of what it started these main processes or others of theirs live: {}", pids.join(" "))
+        }
+        None => "what it started may live".to_owned(),
+    }
 }
 
 /// What tells this life of the machine, or of the container, from any other: numbers of processes mean something
@@ -314,28 +508,15 @@ fn this_boot() -> Vec<u8> {
     boot
 }
 
-/// Listens under another name and renames: whoever connects finds the old socket or the new.
-fn listen(state: &OwnedFd, socket: &Path, mode: u32) -> Result<OwnedFd, StartError> {
-    // Through /proc the name is short, however long the folder's is.
-    let short = PathBuf::from(format!("/proc/self/fd/{}/socket", state.as_raw_fd()));
-    let _of_an_earlier_try = fs::remove_file(&short);
-    let listener = UnixListener::bind(&short).map_err(at("listen at", socket))?;
-    listener.set_nonblocking(true).map_err(at("listen at", socket))?;
-    fs::set_permissions(&short, fs::Permissions::from_mode(mode)).map_err(at("set the mode of", socket))?;
-    renameat(state, "socket", rustix::fs::CWD, socket).map_err(at("put the socket at", socket))?;
-    Ok(listener.into())
-}
-
 impl Prepared {
     /// Becomes the keeper. Returns only when that fails.
     #[must_use]
     pub fn become_keeper(self) -> StartError {
         let program = Path::new("/proc/self/exe");
-        let fixed = [(&self.listener, fixed::LISTEN), (&self.lock, fixed::LOCK), (&self.state, fixed::STATE)];
         let mut held = Vec::new();
-        for (fd, number) in fixed {
+        for (fd, number) in &self.shared {
             match duplicate_above(fd.as_fd(), fixed::FREE) {
-                Ok(fd) => held.push((fd, number)),
+                Ok(fd) => held.push((fd, *number)),
                 Err(error) => return at("start", program)(error),
             }
         }
@@ -359,12 +540,8 @@ impl Prepared {
         let null = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
             .map_err(at("open", Path::new("/dev/null")))?;
         let mut held = Vec::new();
-        for (fd, numbers) in [
-            (&null, &[0, 1, 2][..]),
-            (&self.listener, &[fixed::LISTEN]),
-            (&self.lock, &[fixed::LOCK]),
-            (&self.state, &[fixed::STATE]),
-        ] {
+        let shared = self.shared.iter().map(|(fd, number)| (fd, vec![*number]));
+        for (fd, numbers) in std::iter::once((&null, vec![0, 1, 2])).chain(shared) {
             let fd =
                 duplicate_above(fd.as_fd(), fixed::FREE).map_err(at("start", Path::new("/proc/self/exe")))?;
             held.push((fd, numbers));
@@ -386,6 +563,7 @@ impl Prepared {
             descriptors: &descriptors,
             cgroup: None,
             keep_below: fixed::KEEP_KEEPER,
+            keep_too: None,
             session: true,
             open_files: None,
         };

@@ -4,13 +4,16 @@
 //! tells people what changed.
 
 use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::entry::Hold;
+use crate::care::{Errand, Failing};
+use crate::entry::{GiveUp, Hold};
 use crate::group::Phase;
 use crate::name::{GroupName, Level};
-use crate::spec::{KillScope, Table};
+use crate::spec::{EntrySpec, KillScope, Table};
 use crate::surroundings::Resource;
 use crate::time::Instant;
 
@@ -91,6 +94,10 @@ pub enum ExecStage {
     NoNewPrivs,
     /// Entering its folder.
     Directory,
+    /// Opening one of its sockets, by its place among them.
+    Listen(u32),
+    /// Giving it a descriptor for its readiness under a number that one of its sockets has.
+    Readiness,
 }
 
 /// What happened.
@@ -104,6 +111,13 @@ pub enum Event {
         group: GroupName,
         /// The level.
         level: Level,
+    },
+    /// An entry was made through the socket. Its name must be free and its mode not `off` (callers look first).
+    Added {
+        /// The group that it is to be in.
+        group: GroupName,
+        /// What it is.
+        spec: Box<EntrySpec>,
     },
     /// Somebody asked something of single entries.
     Ordered {
@@ -152,10 +166,57 @@ pub enum Event {
         /// Which life.
         generation: Generation,
     },
+    /// A process of an entry said something of it (sd_notify(3), or a line at its descriptor for readiness). Who
+    /// said it has been checked. To be told before an [`Event::Exited`] that came later.
+    Notified {
+        /// Whose.
+        entry: EntryId,
+        /// Which life.
+        generation: Generation,
+        /// What.
+        said: Said,
+    },
+    /// What came of an [`Action::Probe`].
+    Probed {
+        /// Whose.
+        entry: EntryId,
+        /// Which life.
+        generation: Generation,
+        /// Whether somebody accepted the connection.
+        accepted: bool,
+    },
+    /// The keeper could not do what [`Action::Follow`] asks.
+    NotFollowed {
+        /// Whose.
+        entry: EntryId,
+        /// Which life.
+        generation: Generation,
+    },
     /// After a restore: the keeper has told of everything that it holds, having done what reached it before.
     InventoryTaken,
     /// Nothing but time passed.
     TimePassed,
+}
+
+/// What a process says of its entry, in the words of sd_notify(3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// READY=1: it is ready, or has read its configuration again.
+    Ready,
+    /// RELOADING=1: it reads its configuration.
+    Reloading,
+    /// STOPPING=1: it is about to end by itself.
+    Stopping,
+    /// WATCHDOG=1: it is well.
+    Well,
+    /// WATCHDOG=trigger: it is not.
+    Unwell,
+    /// MAINPID=: this is its main process from now on.
+    MainPid(u32),
+    /// EXTEND_TIMEOUT_USEC=: what it does takes so much longer, from now.
+    Extend(Duration),
+    /// STATUS=: how it is, for people.
+    Status(Box<str>),
 }
 
 /// What people ask of single entries.
@@ -174,6 +235,8 @@ pub enum Order {
     Reset,
     /// Send a signal to the main process.
     Signal(u8),
+    /// Have it read its configuration again, as the table says how.
+    Reload,
 }
 
 /// What is to be done.
@@ -198,6 +261,25 @@ pub enum Action {
         signal: u8,
         /// Whom it reaches, and with whom this life ends from now on.
         scope: KillScope,
+    },
+    /// Try to connect to `address`, and say at once by [`Event::Probed`] what came of it.
+    Probe {
+        /// Whose.
+        entry: EntryId,
+        /// Which life.
+        generation: Generation,
+        /// Where.
+        address: SocketAddr,
+    },
+    /// Take this process for the main one from now on, if it is one of the entry's; else say
+    /// [`Event::NotFollowed`]. Done, it is answered by [`Event::Spawned`].
+    Follow {
+        /// Whose.
+        entry: EntryId,
+        /// Which life.
+        generation: Generation,
+        /// Its id.
+        pid: u32,
     },
     /// Send a signal to the main process, and nothing else.
     Signal {
@@ -275,6 +357,62 @@ pub enum Notice {
         /// When it is tried again, unless it is no longer wanted.
         retry: Option<Instant>,
     },
+    /// An entry is ready.
+    Ready {
+        /// Which.
+        entry: EntryId,
+    },
+    /// An entry's health check failed.
+    Missed {
+        /// Which.
+        entry: EntryId,
+        /// What was asked.
+        errand: Errand,
+        /// How often in a row.
+        misses: u32,
+        /// At how many it is unhealthy.
+        threshold: u32,
+    },
+    /// An entry is not as it should be, although its process runs.
+    Failed {
+        /// Which.
+        entry: EntryId,
+        /// How.
+        failing: Failing,
+    },
+    /// An entry that was let be although it was not well is well again.
+    Recovered {
+        /// Which.
+        entry: EntryId,
+    },
+    /// An entry has read its configuration again, by its own word.
+    Reloaded {
+        /// Which.
+        entry: EntryId,
+    },
+    /// A command that was run for an entry has ended.
+    ErrandEnded {
+        /// Which entry.
+        entry: EntryId,
+        /// What it was run for.
+        errand: Errand,
+        /// How; `None` when it could not be started.
+        exit: Option<Exit>,
+    },
+    /// An entry failed, and is not started again until somebody says so.
+    GivenUp {
+        /// Which.
+        entry: EntryId,
+        /// Why.
+        reason: GiveUp,
+    },
+    /// A group is taken down because one of its entries was given up.
+    Fallen {
+        /// Its name.
+        group: GroupName,
+        /// That entry.
+        entry: EntryId,
+    },
     /// An entry is asked to stop.
     Stopping {
         /// Which.
@@ -298,8 +436,10 @@ pub enum Next {
     Respawn,
     /// It is started again when the rest of its kill scope is gone.
     Clear,
-    /// It was started too often: it is started again at this time.
+    /// It was started too often, or is to wait: it is started again at this time.
     Pause(Instant),
+    /// It is not started again by itself.
+    GivenUp,
 }
 
 impl fmt::Display for EntryId {

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::EntryId;
 use crate::name::{GroupName, Level};
+use crate::node::Graph;
 use crate::time::Instant;
 
 /// Where a group stands.
@@ -109,13 +110,22 @@ pub struct Group {
     pub(crate) members: Vec<EntryId>,
     /// How many members are on their way down.
     pub(crate) leaving: u32,
-    /// How many members were handed over without being confirmed.
+    /// Of how many members it is to be seen what comes of them.
     pub(crate) unconfirmed: u32,
     /// In `Starting`: the place in `members` to go on from, and whom it waits for.
     pub(crate) next: usize,
     pub(crate) waiting_on: Option<EntryId>,
+    /// Who follows whom, where anybody follows anybody; it may be out of date.
+    pub(crate) graph: Option<Box<Graph>>,
+    pub(crate) is_graph_stale: bool,
+    /// Whether an entry has come to fail, or ceased to, since the state of the group was last found out.
+    pub(crate) is_doubtful: bool,
+    /// One of its entries was given up, and it was taken down for that.
+    pub(crate) fallen: bool,
     /// The table has it no longer.
     pub(crate) forget: bool,
+    /// No table has it: its entries were made through the socket.
+    pub(crate) transient: bool,
     pub(crate) dirty: bool,
 }
 
@@ -133,7 +143,12 @@ impl Group {
             unconfirmed: 0,
             next: 0,
             waiting_on: None,
+            graph: None,
+            is_graph_stale: true,
+            is_doubtful: true,
+            fallen: false,
             forget: false,
+            transient: false,
             dirty: true,
         }
     }
@@ -172,6 +187,18 @@ impl Group {
     #[must_use]
     pub fn since(&self) -> Instant {
         self.since
+    }
+
+    /// Whether no table has it: its entries were made through the socket.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.transient
+    }
+
+    /// Whether it was taken down because one of its entries was given up (`failover_mode` soft).
+    #[must_use]
+    pub fn has_fallen(&self) -> bool {
+        self.fallen
     }
 
     /// Its entries in file order.

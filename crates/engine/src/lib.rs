@@ -22,14 +22,17 @@
 // The machines are total: a catch-all arm would hide the state that is added next year.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod care;
 pub mod entry;
 pub mod event;
 pub mod group;
+pub mod logging;
 pub mod name;
 pub mod node;
 pub mod record;
 pub mod spec;
 pub mod surroundings;
+pub mod task;
 pub mod throttle;
 pub mod time;
 mod timers;

@@ -5,11 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::entry::{History, Hold, State};
+use crate::care::{Errand, Failing};
+use crate::entry::{History, Hold, State, Vigil};
 use crate::event::{EntryId, Generation};
 use crate::group::Phase;
 use crate::name::{EntryKey, GroupName, Level};
-use crate::spec::StopPolicy;
+use crate::spec::{Command, EntrySpec, StopPolicy};
+use crate::task::TaskState;
 use crate::throttle::Throttle;
 use crate::time::Instant;
 
@@ -19,7 +21,9 @@ use crate::time::Instant;
 pub enum Record {
     /// An entry as it is now.
     Entry(Box<EntryRecord>),
-    /// An entry is gone; its id may be used again.
+    /// A command that runs for an entry, as it is now.
+    Task(Box<TaskRecord>),
+    /// An entry or a task is gone; its id may be used again.
     EntryForgotten(EntryId),
     /// A group as it is now.
     Group(GroupRecord),
@@ -57,6 +61,51 @@ pub struct EntryRecord {
     pub history: History,
     /// How its process is to be stopped: the table may say so no longer.
     pub stop: StopPolicy,
+    /// It goes down in order to come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Failing>,
+    /// The restarts that still count.
+    #[serde(default, skip_serializing_if = "Throttle::is_empty")]
+    pub retries: Throttle,
+    /// How many restarts followed each other.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub streak: u32,
+    /// What is known of it from asking and hearing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vigil: Option<Vigil>,
+    /// What it is, where no table says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transient: Option<EntrySpec>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// A task's state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskRecord {
+    /// Its place.
+    pub id: EntryId,
+    /// The entry that it runs for.
+    pub owner: EntryKey,
+    /// Whether that waits for its result.
+    pub is_awaited: bool,
+    /// What it is run for.
+    pub errand: Errand,
+    /// What is run.
+    pub command: Command,
+    /// How the entry failed, where that is what it is run for.
+    pub failing: Option<Failing>,
+    /// What was last seen.
+    pub state: TaskState,
+    /// Its life.
+    pub generation: Generation,
+    /// Its main process.
+    pub pid: Option<u32>,
+    /// When it is killed.
+    pub kill_at: Option<Instant>,
 }
 
 /// [`Fate`](crate::entry::Fate) without the table's content.
@@ -86,4 +135,7 @@ pub struct GroupRecord {
     pub since: Instant,
     /// Whether the table has it no longer.
     pub forget: bool,
+    /// Whether it was taken down because one of its entries was given up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fallen: bool,
 }

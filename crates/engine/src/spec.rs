@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::care::{Care, Links, Listen, NOTHING, Readiness};
+use crate::logging::Logging;
 use crate::name::{GroupName, Level, Tag};
 use crate::surroundings::Surroundings;
 
@@ -32,7 +34,7 @@ pub struct GroupSpec {
 }
 
 /// One entry of the table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntrySpec {
     /// Its name.
     pub tag: Tag,
@@ -44,6 +46,8 @@ pub struct EntrySpec {
     pub program: Arc<Program>,
     /// How it is treated.
     pub policy: Policy,
+    /// Which entries of its group it follows; mostly none, which is `None`.
+    pub links: Option<Arc<Links>>,
 }
 
 /// How an entry runs: the fourth column of the table.
@@ -98,7 +102,8 @@ impl fmt::Display for Mode {
 ///
 /// A comma makes a list of labels. Without one, the field matches as a whole label, and also each of its
 /// characters as a level (Cluster::Init 0.202 and later).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Levels {
     /// `run,` or `start,run`: exactly these.
     Labels(Box<[Level]>),
@@ -137,7 +142,7 @@ impl Levels {
 }
 
 /// What a process is started with. A change of it restarts the entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// The command column.
     pub command: Command,
@@ -148,10 +153,39 @@ pub struct Program {
     /// Who and where it is and what it may use, as far as that is not the daemon's; mostly nothing, which is
     /// `None`.
     pub surroundings: Option<Arc<Surroundings>>,
+    /// How it says that it is ready (property `readiness`).
+    pub readiness: Readiness,
+    /// The sockets that it is given, listening (property `listen`).
+    pub listen: Box<[Listen]>,
+    /// How often it has to say that it is well, if it has to (property `watchdog`).
+    pub watchdog: Option<Duration>,
+}
+
+impl Program {
+    /// A program of which nothing but its command is said.
+    #[must_use]
+    pub fn plain(command: Command) -> Self {
+        Self {
+            command,
+            output: Output::Usual,
+            cgroup: true,
+            surroundings: None,
+            readiness: Readiness::Started,
+            listen: Box::default(),
+            watchdog: None,
+        }
+    }
+
+    /// Whether it speaks the protocol of sd_notify(3).
+    #[must_use]
+    pub fn notifies(&self) -> bool {
+        self.readiness == Readiness::Notify || self.watchdog.is_some()
+    }
 }
 
 /// The command column of an entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Words without shell characters: executed directly, found by PATH.
     Direct(Box<[Box<str>]>),
@@ -160,21 +194,38 @@ pub enum Command {
 }
 
 /// Where standard output and error of an entry go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Output {
+    /// Where the daemon puts it that nobody says anything of.
+    Usual,
     /// To the daemon's own.
     Inherit,
     /// Nowhere.
     Null,
+    /// To the logger; [`Logging`] says where it carries them.
+    Logged,
 }
 
 /// How clinit treats an entry. A change of it takes effect without a restart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// How it is stopped.
     pub stop: StopPolicy,
     /// When it is started again too often.
     pub throttle: ThrottlePolicy,
+    /// What becomes of what it prints.
+    pub log: Arc<Logging>,
+    /// What is done for it beyond that; mostly nothing, which is `None`.
+    pub care: Option<Arc<Care>>,
+}
+
+impl Policy {
+    /// What is done for it beyond starting and stopping it.
+    #[must_use]
+    pub fn care(&self) -> &Care {
+        self.care.as_deref().unwrap_or(&NOTHING)
+    }
 }
 
 /// How a process is stopped: `signal` with CONT at once, KILL after `timeout`, both to `scope`.
@@ -201,7 +252,7 @@ pub enum KillScope {
 }
 
 /// The throttle of `respawn`: after `starts` starts within `interval`, a pause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThrottlePolicy {
     /// Starts allowed within the interval; 0 switches the throttle off.
     pub starts: u8,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// Everything that is given; nothing by default.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Surroundings {
     /// The user that it runs as, by name or number (property `run_user`).
     pub user: Option<Box<str>>,
@@ -37,7 +37,7 @@ pub struct Surroundings {
 }
 
 /// A file of variables.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnvironmentFile {
     /// Where it is.
     pub path: Box<str>,
@@ -46,11 +46,11 @@ pub struct EnvironmentFile {
 }
 
 /// A set of capabilities: the bit of each is its number (capabilities(7)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities(pub u64);
 
 /// What a cgroup may use; `None` is no bound.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Maxima {
     /// Bytes of memory (property `memory_max`).
     pub memory_bytes: Option<u64>,
@@ -69,7 +69,7 @@ impl Maxima {
 }
 
 /// A limit of a process (getrlimit(2)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
     /// What holds, and what it may raise up to `hard`.
     pub soft: u64,

@@ -40,6 +40,12 @@ impl Throttle {
         Some(now + policy.pause)
     }
 
+    /// Whether no start counts.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+    }
+
     /// Forgets all starts.
     pub(crate) fn forget(&mut self) {
         self.starts = VecDeque::new();

@@ -10,14 +10,14 @@ use std::os::fd::AsFd;
 
 use clinit_sys::proc::{self, Look, TICK_NANOS};
 use clinit_sys::slots::Slot;
-use clinit_sys::{cgroup::Cgroup, clock};
+use clinit_sys::{cgroup::Cgroup, clock, reap, signals, slots};
 use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::children::state;
-use crate::orders::reopen_fifo;
+use crate::children::{flag, state};
 use crate::run::{ADOPTED, Keeper};
+use crate::{fifo, kin, ready};
 
 /// Whose a number is.
 enum Whose {
@@ -31,6 +31,19 @@ enum Whose {
     Unknown,
 }
 
+/// Whose the number of the main process is.
+fn whose_main(slot: &Slot) -> Whose {
+    let Some(successor) = slot.successor() else { return whose(slot) };
+    match proc::look(successor.pid) {
+        Look::There(stat) if stat.started_nanos != successor.started_ticks * TICK_NANOS => Whose::Nobodys,
+        Look::There(stat) if stat.is_zombie() => Whose::Nobodys,
+        Look::There(_) => Whose::Ours,
+        Look::Gone => Whose::Nobodys,
+        Look::Unknown => Whose::Unknown,
+    }
+}
+
+/// Whose the number of the first process is, and with it that of its group.
 fn whose(slot: &Slot) -> Whose {
     let stat = match proc::look(slot.pid()) {
         Look::There(stat) => stat,
@@ -55,7 +68,7 @@ impl Keeper {
         }
         let mut folders = self.cgroup_folders();
         for index in 0..=last {
-            let fifo = reopen_fifo(self.state.as_fd(), index);
+            let fifo = fifo::reopen(self.state.as_fd(), index);
             let Some((slot, child)) = self.children.get(index) else { return };
             child.adopted = true;
             child.fifo = fifo;
@@ -65,9 +78,18 @@ impl Keeper {
             match (slot.state(), slot.pid()) {
                 // The order was never carried out; the engine will give it again.
                 (state::LIVE, 0) => slot.set_state(state::FREE),
-                (state::LIVE, _) => self.adopt(index),
+                (state::LIVE, _) => {
+                    if slot.successor().is_some() && matches!(whose(slot), Whose::Strangers) {
+                        slot.set_flags(slot.flags() | flag::GROUP_GONE);
+                    }
+                    self.adopt(index);
+                }
                 (state::LEFTOVER, _) => match whose(slot) {
-                    Whose::Strangers => slot.set_state(state::ENDED),
+                    Whose::Strangers if slot.group() == 0 => slot.set_state(state::ENDED),
+                    Whose::Strangers => {
+                        slot.set_flags(slot.flags() | flag::GROUP_GONE);
+                        self.children.leftovers.push(index);
+                    }
                     Whose::Ours | Whose::Nobodys | Whose::Unknown => {
                         child.leftover_since = clock::boottime_nanos();
                         self.children.leftovers.push(index);
@@ -82,10 +104,15 @@ impl Keeper {
     /// Watches a main process that is not our child, or notes that it has ended.
     fn adopt(&mut self, index: u32) {
         let Some((slot, _)) = self.children.get(index) else { return };
-        let raw = i32::try_from(slot.pid()).ok().and_then(Pid::from_raw);
+        // One that the program started which this process was before is still a child: how it ends is told.
+        let is_own = kin::is_main(slot, slot.main()) && reap::is_child(slot.main());
+        if is_own {
+            self.by_pid.insert(slot.main(), index);
+        }
+        let raw = i32::try_from(slot.main()).ok().and_then(Pid::from_raw);
         // First the handle, then the look: so it is the one that was looked at.
         let pidfd = raw.map(|pid| pidfd_open(pid, PidfdFlags::empty()));
-        let (whose, pidfd) = match (whose(slot), pidfd) {
+        let (whose, pidfd) = match (whose_main(slot), pidfd) {
             (whose, Some(Ok(pidfd))) => (whose, Some(pidfd)),
             (Whose::Ours, Some(Err(Errno::SRCH)) | None) => (Whose::Nobodys, None),
             (Whose::Ours, Some(Err(_))) => (Whose::Unknown, None),
@@ -96,10 +123,16 @@ impl Keeper {
                 let data = epoll::EventData::new_u64(ADOPTED | u64::from(index));
                 if epoll::add(&self.epoll, &pidfd, data, epoll::EventFlags::IN).is_err() {
                     self.unwatched.push(index);
-                } else if let Some((_, child)) = self.children.get(index) {
+                } else if let Some((slot, child)) = self.children.get(index) {
+                    child.ready = ready::regain(self.state.as_fd(), index, slot, pidfd.as_fd());
                     child.pidfd = Some(pidfd);
+                    if slot.successor().is_some() {
+                        self.children.look_after_group(index);
+                    }
                 }
             }
+            // It is about to be reaped: that tells how it ended.
+            (Whose::Nobodys, _) if is_own => {}
             (Whose::Nobodys, _) => self.end(index, None, || ()),
             (Whose::Strangers, _) => {
                 slot_ended(slot);
@@ -132,18 +165,22 @@ impl Keeper {
         }
         folders
     }
+}
 
-    /// An adopted main process has ended.
-    pub(crate) fn adopted_ended(&mut self, index: u32) {
-        let Some((slot, child)) = self.children.get(index) else { return };
-        if !child.adopted || slot.state() != state::LIVE {
-            return;
+/// The main processes, ended or not, of which something lives that a file of slots names, as far as can be found
+/// out. For whoever finds the slots of a daemon that is gone.
+///
+/// # Errors
+/// The file cannot be read, or is none of this version's.
+pub fn living(file: &mut impl std::io::Read) -> std::io::Result<Vec<u32>> {
+    let lives = |slot: &Slot| match slot.state() {
+        state::LIVE => slot.pid() != 0 && matches!(whose_main(slot), Whose::Ours | Whose::Unknown),
+        state::LEFTOVER => {
+            kin::groups(slot).any(signals::group_exists) && !matches!(whose(slot), Whose::Strangers)
         }
-        if let Some(pidfd) = &child.pidfd {
-            let _closed_anyway = epoll::delete(&self.epoll, pidfd);
-        }
-        self.end(index, None, || ());
-    }
+        _ => false,
+    };
+    Ok(slots::read(file)?.iter().filter(|slot| lives(slot)).map(Slot::main).collect())
 }
 
 /// It has ended, nobody knows how, and nothing of it is left.

@@ -1,9 +1,10 @@
 //! The keeper's side of a slot: what it holds for a child beside what stands in shared memory.
 
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use clinit_sys::cgroup::Cgroup;
+use clinit_sys::signals;
 use clinit_sys::slots::{Slot, Slots};
 
 use crate::protocol::{Ending, Scope};
@@ -36,6 +37,10 @@ pub(crate) mod flag {
     pub(crate) const SCOPE_MAIN: u32 = 8;
     /// Its scope is its cgroup.
     pub(crate) const SCOPE_CGROUP: u32 = 16;
+    /// The process group that it began with has no members any more: its number may be another's.
+    pub(crate) const GROUP_GONE: u32 = 64;
+    /// Its main process may name another one: until it was stopped, whatever is in its cgroup may be that.
+    pub(crate) const HANDS_OVER: u32 = 128;
 }
 
 /// What the engine has not been told of a slot yet.
@@ -44,11 +49,12 @@ pub(crate) struct Owed {
     pub(crate) spawned: bool,
     pub(crate) ended: bool,
     pub(crate) emptied: bool,
+    pub(crate) not_followed: bool,
 }
 
 impl Owed {
     fn any(self) -> bool {
-        self.spawned || self.ended || self.emptied
+        self.spawned || self.ended || self.emptied || self.not_followed
     }
 }
 
@@ -57,12 +63,15 @@ impl Owed {
 pub(crate) struct Child {
     /// Names the main process even after its number was given to another.
     pub(crate) pidfd: Option<OwnedFd>,
-    /// It is not this keeper's own child: it was there before this keeper was.
+    /// It is watched through its handle, and need not be this keeper's own child: it was there before this keeper
+    /// was, or has taken the place of the one that was started.
     pub(crate) adopted: bool,
     /// Its cgroup, and the name of that.
     pub(crate) cgroup: Option<(Cgroup, String)>,
     /// Its FIFO, held open so that what it wrote survives it and every reader.
     pub(crate) fifo: Option<OwnedFd>,
+    /// A duplicate of its descriptor for readiness, until it was heard.
+    pub(crate) ready: Option<OwnedFd>,
     pub(crate) owed: Owed,
     /// Since when only leftovers of it live, in nanoseconds since boot.
     pub(crate) leftover_since: u64,
@@ -76,11 +85,13 @@ pub(crate) struct Children {
     queue: VecDeque<u32>,
     /// Slots of which only leftovers live.
     pub(crate) leftovers: Vec<u32>,
+    /// Slots whose main process has a successor, while the group of the first one may have members.
+    followed: Vec<u32>,
 }
 
 impl Children {
     pub(crate) fn new(slots: Slots) -> Self {
-        Self { slots, held: Vec::new(), queue: VecDeque::new(), leftovers: Vec::new() }
+        Self { slots, held: Vec::new(), queue: VecDeque::new(), leftovers: Vec::new(), followed: Vec::new() }
     }
 
     /// Makes room for a slot.
@@ -105,6 +116,32 @@ impl Children {
     pub(crate) fn any_awaited(&self) -> bool {
         let slots = self.leftovers.iter().filter_map(|&index| self.slots.get(index));
         slots.into_iter().any(|slot| slot.flags() & (flag::STOPPED | flag::KILLED) != 0)
+    }
+
+    /// Sees to it that the group of a slot's first process is not taken for its own when that has ended.
+    pub(crate) fn look_after_group(&mut self, index: u32) {
+        if !self.followed.contains(&index) {
+            self.followed.push(index);
+        }
+        self.look_after_groups();
+    }
+
+    /// Notes which of those groups have no members any more.
+    pub(crate) fn look_after_groups(&mut self) {
+        let slots = &self.slots;
+        self.followed.retain(|&index| {
+            let Some(slot) = slots.get(index).filter(|slot| slot.successor().is_some()) else { return false };
+            let is_gone = !signals::group_exists(slot.pid());
+            if is_gone {
+                slot.set_flags(slot.flags() | flag::GROUP_GONE);
+            }
+            !is_gone
+        });
+    }
+
+    /// The FIFOs that are held.
+    pub(crate) fn fifos(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.held.iter().filter_map(|child| child.fifo.as_ref().map(AsFd::as_fd))
     }
 
     /// What concerns the keeper as a whole.

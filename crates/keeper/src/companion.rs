@@ -27,6 +27,8 @@ pub struct Companion {
     slot: Slot,
     started_nanos: u64,
     due_nanos: Option<u64>,
+    /// It is one of the program that this process was before.
+    is_old: bool,
     /// How many lives in a row were short.
     short_lives: u32,
 }
@@ -35,7 +37,15 @@ impl Companion {
     /// One that is to be started at once, in this role and with these arguments.
     #[must_use]
     pub fn new(role: &'static str, arguments: Vec<Vec<u8>>) -> Self {
-        Self { role, arguments, slot: Slot::default(), started_nanos: 0, due_nanos: Some(0), short_lives: 0 }
+        Self {
+            role,
+            arguments,
+            slot: Slot::default(),
+            started_nanos: 0,
+            due_nanos: Some(0),
+            is_old: false,
+            short_lives: 0,
+        }
     }
 
     /// Its process.
@@ -67,6 +77,7 @@ impl Companion {
             descriptors,
             cgroup: None,
             keep_below: fixed::KEEP_COMPANION,
+            keep_too: None,
             session: true,
             open_files: None,
         };
@@ -77,6 +88,17 @@ impl Companion {
             self.slot.set_pid(0);
         }
         started
+    }
+
+    /// Takes a process for it that the program before started in this process.
+    pub(crate) fn take_over(&mut self, pid: u32) {
+        self.slot.set_pid(pid);
+        (self.due_nanos, self.is_old) = (None, true);
+    }
+
+    /// Whether it is one of the program before.
+    pub(crate) fn is_old(&self) -> bool {
+        self.is_old
     }
 
     /// What it needs cannot be had now: it is started after a pause.
@@ -98,6 +120,7 @@ impl Companion {
             return false;
         }
         self.slot.set_pid(0);
+        self.is_old = false;
         let short = now_nanos.saturating_sub(self.started_nanos) < SHORT_LIFE_NANOS;
         self.short_lives = if short { self.short_lives.saturating_add(1) } else { 0 };
         let doubled = PAUSE_NANOS << self.short_lives.saturating_sub(1).min(16);

@@ -44,7 +44,7 @@ pub fn cgroup_parent(name: &str) -> io::Result<PathBuf> {
     Ok(parent_of(&path, name).to_owned())
 }
 
-fn parent_of<'a>(own: &'a Path, name: &str) -> &'a Path {
+pub(crate) fn parent_of<'a>(own: &'a Path, name: &str) -> &'a Path {
     let is_aside = own.ends_with(Path::new(name).join(ASIDE));
     own.ancestors().nth(2).filter(|_| is_aside).unwrap_or(own)
 }

@@ -17,24 +17,32 @@
 #![forbid(unsafe_code)]
 
 pub mod descriptors;
+pub mod fifo;
+pub mod handover;
+pub mod kin;
 pub mod protocol;
+pub mod ready;
 pub mod steps;
 
 mod adopt;
 mod children;
 mod companion;
 mod controllers;
+mod follow;
 mod orders;
+mod passing;
 mod reaping;
+mod reexec;
 mod reports;
 mod revive;
 mod run;
 mod scope;
 
+pub use adopt::living;
 pub use companion::Companion;
 pub use controllers::cgroup_parent;
 pub use revive::Reviver;
-pub use run::{KeeperError, run};
+pub use run::{GONE, KeeperError, run};
 
 /// The name under which a process shows that it is the keeper.
 pub const ROLE: &str = "keeper";

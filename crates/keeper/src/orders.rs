@@ -1,24 +1,23 @@
 //! Doing what the engine wants done.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use clinit_sys::cgroup::Cgroup;
 use clinit_sys::clock;
+use clinit_sys::slots::Slot;
 use clinit_sys::spawn::{Image, Start, spawn};
-use rustix::fs::{Mode, OFlags, fchmod, mkfifoat, openat};
+use rustix::fs::{Mode, OFlags, fchmod};
 use rustix::io::Errno;
 
 use crate::children::{Owed, flag, scope_flag, set_scope, set_unbounded, state};
 use crate::controllers;
-use crate::descriptors as fixed;
+use crate::kin::Home;
+use crate::passing::Passing;
 use crate::protocol::{Order, Output, Scope, Spawn};
 use crate::run::{Keeper, LEAVING};
 use crate::steps::Bound;
-use crate::{scope, steps};
-
-/// The folder in the daemon's state where the FIFOs are, each named by its slot.
-pub(crate) const FIFO_FOLDER: &str = "out";
+use crate::{fifo, ready, scope, steps};
 
 /// What every start needs and none changes.
 #[derive(Debug)]
@@ -33,6 +32,7 @@ pub(crate) struct Nursery {
     open_files: (u64, u64),
     /// Where the entries' cgroups are made, if anywhere.
     cgroups: Option<Cgroups>,
+    home: Home,
 }
 
 /// The cgroup below which each entry gets its own.
@@ -57,9 +57,14 @@ impl Nursery {
         null: OwnedFd,
         open_files: (u64, u64),
         cgroups: Option<Cgroups>,
+        home: Home,
         environment: Vec<Vec<u8>>,
     ) -> Self {
-        Self { image: Image::default(), bounds: Vec::new(), environment, null, open_files, cgroups }
+        Self { image: Image::default(), bounds: Vec::new(), environment, null, open_files, cgroups, home }
+    }
+
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
     }
 
     pub(crate) fn null(&self) -> BorrowedFd<'_> {
@@ -99,6 +104,12 @@ impl Nursery {
         let added: Vec<&[u8]> = strings.take(variables.into()).collect();
         let given = added.iter().filter(|text| text.contains(&b'='));
         given.for_each(|text| image.environment.push(&[text]));
+        if order.sockets > 0 {
+            image.environment.push_with_pid(b"LISTEN_PID=");
+        }
+        if order.watchdog_pid {
+            image.environment.push_with_pid(b"WATCHDOG_PID=");
+        }
         let name = |text: &[u8]| text.iter().position(|&byte| byte == b'=').unwrap_or(text.len());
         for own in &self.environment {
             let end = name(own);
@@ -110,9 +121,9 @@ impl Nursery {
 }
 
 impl Keeper {
-    pub(crate) fn obey(&mut self, packet: &[u8]) {
+    pub(crate) fn obey(&mut self, packet: &[u8], sockets: &[OwnedFd]) {
         match Order::decode(packet) {
-            Some(Order::Spawn(order)) => self.spawn(&order),
+            Some(Order::Spawn(order)) => self.spawn(&order, sockets),
             Some(Order::Stop { slot, generation, signal, scope }) => {
                 self.with_life(slot, generation, |slot, child| {
                     set_scope(slot, scope);
@@ -130,8 +141,16 @@ impl Keeper {
                     set_scope(slot, scope);
                     scope::kill(slot, child, scope);
                 });
+                // What was counted as left for another reason than the scope is not any more.
+                let hands_over = |slot: &Slot| slot.flags() & flag::HANDS_OVER != 0;
+                if self.children.get(slot).is_some_and(|(slot, _)| hands_over(slot)) {
+                    self.look_after_leftovers();
+                }
             }
+            Some(Order::Follow { slot, generation, pid }) => self.follow(slot, generation, pid),
+            Some(Order::Heard { slot, generation }) => self.heard(slot, generation),
             Some(Order::Release { slot, generation }) => self.release(slot, generation),
+            Some(Order::Reexec { descriptor, arguments }) => self.reexec(descriptor, arguments),
             Some(Order::Leave { status }) => {
                 // A keeper after this one would find that nothing is left to do.
                 self.children.header().set_ending(status.into());
@@ -142,12 +161,7 @@ impl Keeper {
         }
     }
 
-    fn with_life(
-        &mut self,
-        index: u32,
-        generation: u64,
-        act: impl FnOnce(&clinit_sys::slots::Slot, &crate::children::Child),
-    ) {
+    fn with_life(&mut self, index: u32, generation: u64, act: impl FnOnce(&Slot, &crate::children::Child)) {
         if let Some((slot, child)) = self.children.get(index)
             && slot.generation() == generation
             && matches!(slot.state(), state::LIVE | state::LEFTOVER)
@@ -156,8 +170,8 @@ impl Keeper {
         }
     }
 
-    fn spawn(&mut self, order: &Spawn<'_>) {
-        if self.children.grow_to(order.slot).is_err() {
+    fn spawn(&mut self, order: &Spawn<'_>, sockets: &[OwnedFd]) {
+        if self.children.grow_to(order.slot.max(order.fifo)).is_err() {
             // No slot, no memory of it: the engine hears so at once and tries again.
             self.refused.push_back((order.slot, order.generation, Errno::NOSPC.raw_os_error()));
             return;
@@ -171,7 +185,7 @@ impl Keeper {
                 .owe(order.slot, |owed| if is_live { owed.spawned = true } else { owed.ended = true });
             return;
         }
-        let started = self.start(order);
+        let started = self.start(order, sockets);
         let now_nanos = clock::boottime_nanos();
         let Some((slot, child)) = self.children.get(order.slot) else { return };
         match started {
@@ -190,12 +204,14 @@ impl Keeper {
     }
 
     /// Writes the slot and makes the process.
-    fn start(&mut self, order: &Spawn<'_>) -> io::Result<OwnedFd> {
+    fn start(&mut self, order: &Spawn<'_>, sockets: &[OwnedFd]) -> io::Result<OwnedFd> {
         self.nursery.lay_out(order);
+        let fifo = (order.output == Output::Fifo).then(|| self.fifo(order));
         let Some((slot, child)) = self.children.get(order.slot) else {
             return Err(io::Error::from(Errno::NOSPC));
         };
         let kill_rest = if order.kill_rest { flag::KILL_REST } else { 0 };
+        let hands_over = if order.hands_over { flag::HANDS_OVER } else { 0 };
         // A cgroup that was killed once kills every child that is cloned into it (seen on Linux 6.18: the child is
         // measured by its parent's count of kills): it is replaced.
         let was_killed = slot.flags() & flag::CGROUP_KILLED != 0;
@@ -209,13 +225,17 @@ impl Keeper {
         slot.set_pid(0);
         slot.set_ending(0);
         slot.set_fault(0);
-        slot.set_flags(kill_rest | scope_flag(order.scope));
+        slot.set_flags(kill_rest | hands_over | scope_flag(order.scope));
+        slot.set_successor(None);
+        slot.set_group(0);
+        slot.set_ready(order.ready.into());
         slot.set_generation(order.generation);
         slot.set_spawned_nanos(clock::boottime_nanos());
         slot.set_begun_nanos(0);
         // What was owed of the last life would be told of this one.
         child.owed = Owed::default();
         child.adopted = false;
+        child.ready = None;
         child.leftover_since = 0;
         if !order.cgroup && order.scope != Scope::Cgroup {
             child.cgroup = None;
@@ -239,32 +259,32 @@ impl Keeper {
             };
             set_unbounded(slot, unbounded);
         }
-        let null = self.nursery.null.as_raw_fd();
-        let mut fifo = None;
-        let out: RawFd = match order.output {
-            Output::Inherit => -1,
-            Output::Null => null,
-            Output::Fifo => {
-                // Held for as long as there is the slot, so that nothing printed is lost when the entry has ended
-                // and the logger has not read it; opened anew for each life, since flags that a life sets
-                // (O_NONBLOCK) would be the next one's, too.
-                if child.fifo.is_none() {
-                    child.fifo = Some(open_fifo(self.state.as_fd(), order.slot)?);
-                }
-                let fifo = fifo.insert(open_fifo(self.state.as_fd(), order.slot)?);
-                if !order.steps.is_empty() {
-                    // By /dev/stdout, whoever it runs as may open it again; by its path only we can.
-                    let _as_it_is = fchmod(&*fifo, Mode::from_raw_mode(0o622));
-                }
-                fifo.as_raw_fd()
-            }
+        if sockets.len() != usize::from(order.sockets) {
+            // We had no room for them.
+            return Err(io::Error::from(Errno::MFILE));
+        }
+        if order.ready != 0 {
+            child.ready = Some(ready::make(self.state.as_fd(), order.slot, order.generation)?);
+        }
+        let fifo = fifo.transpose()?;
+        let out = match order.output {
+            Output::Inherit => None,
+            Output::Null => Some(self.nursery.null.as_fd()),
+            Output::Fifo => fifo.as_ref().map(AsFd::as_fd),
         };
-        let descriptors = [(null, 0), (out, 1), (out, 2)];
-        let descriptors = if out < 0 { &descriptors[..1] } else { &descriptors[..] };
+        let ready = child.ready.as_ref().map(|fd| (fd.as_fd(), order.ready));
+        let passing = Passing::new(self.nursery.null.as_fd(), out, sockets, ready)?;
         slot.set_state(state::LIVE);
-        let (image, open_files) = (&mut self.nursery.image, Some(self.nursery.open_files));
-        let keep_below = fixed::KEEP_ENTRY;
-        let mut start = Start { slot, descriptors, cgroup: None, keep_below, session: true, open_files };
+        let image = &mut self.nursery.image;
+        let mut start = Start {
+            slot,
+            descriptors: &passing.pairs,
+            cgroup: None,
+            keep_below: passing.keep_below,
+            keep_too: passing.keep_too,
+            session: true,
+            open_files: Some(self.nursery.open_files),
+        };
         if let Some((cgroup, _)) = &child.cgroup {
             match spawn(image, &Start { cgroup: Some(cgroup.as_fd()), ..start }) {
                 // The cgroup takes no process, or is gone: a service without one is better than none.
@@ -277,6 +297,36 @@ impl Keeper {
         spawn(image, &start)
     }
 
+    /// Opens the FIFO for a start. It is held for as long as there is its slot, so that nothing printed is lost
+    /// when the entry has ended and the logger has not read it; opened anew for each life, since flags that a
+    /// life sets (O_NONBLOCK) would be the next one's, too.
+    fn fifo(&mut self, order: &Spawn<'_>) -> io::Result<OwnedFd> {
+        let state = self.state.as_fd();
+        if let Some((_, child)) = self.children.get(order.fifo)
+            && child.fifo.is_none()
+        {
+            child.fifo = Some(fifo::open(state, order.fifo, OFlags::empty())?);
+        }
+        let fifo = fifo::open(state, order.fifo, OFlags::empty())?;
+        if !order.steps.is_empty() {
+            // By /dev/stdout, whoever it runs as may open it again; by its path only we can.
+            let _as_it_is = fchmod(&fifo, Mode::from_raw_mode(0o622));
+        }
+        Ok(fifo)
+    }
+
+    /// The engine has heard what a life had to say through its descriptor for readiness.
+    fn heard(&mut self, index: u32, generation: u64) {
+        if let Some((slot, child)) = self.children.get(index)
+            && slot.generation() == generation
+        {
+            slot.set_ready(0);
+            if let Some(socket) = child.ready.take() {
+                ready::silence(&socket);
+            }
+        }
+    }
+
     /// Forgets a life that has ended, and what was held for the slot.
     fn release(&mut self, index: u32, generation: u64) {
         let Some((slot, child)) = self.children.get(index) else { return };
@@ -285,6 +335,7 @@ impl Keeper {
         }
         slot.set_state(state::FREE);
         child.pidfd = None;
+        child.ready = None;
         if let (Some((cgroup, name)), Some(cgroups)) = (child.cgroup.take(), self.nursery.cgroups()) {
             // Busy when its processes outlive a scope that is not the cgroup; the folder is found again.
             if cgroups.remove(&name).is_err() {
@@ -312,22 +363,6 @@ fn cgroup_name(entry: &[u8], slot: u32) -> String {
         |&byte: &u8| if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) { byte.into() } else { '_' };
     let name: String = entry.iter().take(100).map(plain).collect();
     format!("{name}.{slot}")
-}
-
-/// Opens a FIFO that an earlier keeper made, if it did.
-pub(crate) fn reopen_fifo(state: BorrowedFd<'_>, slot: u32) -> Option<OwnedFd> {
-    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    openat(state, format!("{FIFO_FOLDER}/{slot}"), flags, Mode::empty()).ok()
-}
-
-/// Opens a slot's FIFO for reading and writing, so that neither side ever sees the other gone.
-fn open_fifo(state: BorrowedFd<'_>, slot: u32) -> io::Result<OwnedFd> {
-    let path = format!("{FIFO_FOLDER}/{slot}");
-    match mkfifoat(state, &path, Mode::from_raw_mode(0o600)) {
-        Ok(()) | Err(Errno::EXIST) => {}
-        Err(error) => return Err(error.into()),
-    }
-    Ok(openat(state, &path, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())?)
 }
 
 #[cfg(test)]

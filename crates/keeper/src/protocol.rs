@@ -1,9 +1,10 @@
 //! The messages between engine and keeper: binary, one to a packet, little-endian.
 //!
 //! They travel over a socket pair of type `SOCK_SEQPACKET`, which keeps their bounds and their order. An
-//! [`Order`] has a head of 24 bytes; a spawn has strings behind it, each ended by NUL: name, candidates,
-//! arguments, environment. Before them stand its [`steps`], if it has any, behind their length
-//! in four bytes. A [`Report`] has 32 bytes.
+//! [`Order`] has a head of 24 bytes; a spawn has eight more (the slot of its FIFO, the number for its readiness
+//! as u16, the number of its sockets, one unused), and strings behind them, each ended by NUL: name,
+//! candidates, arguments, environment. Before them stand its [`steps`], if it has any, behind their length
+//! in four bytes. The sockets of a spawn come along as descriptors. A [`Report`] has 32 bytes.
 //!
 //! | bytes | order | report |
 //! |---|---|---|
@@ -11,17 +12,28 @@
 //! | 1, 2, 3 | flags, scope, signal or output | flags or what is unbounded, -, signal |
 //! | 4..8 | slot | slot |
 //! | 8..16 | generation | generation |
-//! | 16..20 | numbers of candidates and arguments (u16 each) | pid or errno |
+//! | 16..20 | numbers of candidates and arguments (u16 each), pid | pid or errno |
 //! | 20..24 | number of variables (u16), status | how it ended |
 //! | 24..28 | | what kept it from exec |
 
+mod report;
+
 use crate::steps;
+
+pub use report::{Ending, REPORT_BYTES, Report};
+
+/// The version of all this. Whoever changes anything here, or what companions are started with, counts it up: a
+/// program of another version does not replace this one in place.
+pub const VERSION: u32 = 1;
+
+/// What the keeper tells the logger of the program before when that is to leave.
+pub const FEED_LEAVE: [u8; 5] = [32, 0, 0, 0, 0];
 
 /// The longest order. The command of an entry with all it needs must fit.
 pub const ORDER_BYTES_MAX: usize = 128 * 1024;
 
-/// The size of a report.
-pub const REPORT_BYTES: usize = 32;
+/// The most sockets that one process can be given.
+pub const SOCKETS_MAX: usize = 64;
 
 const HEAD_BYTES: usize = 24;
 
@@ -81,12 +93,36 @@ pub enum Order<'a> {
         /// To whom.
         scope: Scope,
     },
+    /// Take a process for the main one from now on, if it is one of the life's; else tell
+    /// [`Report::NotFollowed`].
+    Follow {
+        /// Whose.
+        slot: u32,
+        /// Which life.
+        generation: u64,
+        /// The process.
+        pid: u32,
+    },
+    /// Listen no longer to what it writes for its readiness.
+    Heard {
+        /// Whose.
+        slot: u32,
+        /// Which life.
+        generation: u64,
+    },
     /// Forget a life that has ended.
     Release {
         /// Whose.
         slot: u32,
         /// Which life.
         generation: u64,
+    },
+    /// Become another program in place: the one that is open as this descriptor of the engine's.
+    Reexec {
+        /// The descriptor's number.
+        descriptor: u32,
+        /// The arguments of all three processes, NUL between them.
+        arguments: &'a [u8],
     },
     /// Nothing is left to do: end when engine and logger have ended, with this status.
     Leave {
@@ -110,6 +146,17 @@ pub struct Spawn<'a> {
     pub scope: Scope,
     /// Where its output goes.
     pub output: Output,
+    /// The slot into whose FIFO, if it goes into one.
+    pub fifo: u32,
+    /// The number of a descriptor to which it writes a line when it is ready; 0 for none.
+    pub ready: u16,
+    /// How many sockets it is given, from 3 on, with `LISTEN_PID`. They come along with the order.
+    pub sockets: u8,
+    /// Whether its main process may name another one: until it was stopped, it counts as a leftover whatever is in
+    /// its cgroup.
+    pub hands_over: bool,
+    /// Whether it is told its pid in `WATCHDOG_PID`.
+    pub watchdog_pid: bool,
     /// Names its cgroup.
     pub name: &'a [u8],
     /// What is done beside executing, as [`Step::encode`](crate::steps::Step::encode) writes it.
@@ -121,111 +168,24 @@ pub struct Spawn<'a> {
     pub counts: [u16; 3],
 }
 
-/// What the keeper saw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Report {
-    /// A process is there.
-    Spawned {
-        /// Whose.
-        slot: u32,
-        /// Which life.
-        generation: u64,
-        /// Its pid.
-        pid: u32,
-        /// What its cgroup should have been bounded in and is not: the [bits](crate::steps::Bound::bit).
-        unbounded: u8,
-    },
-    /// None could be made.
-    NotSpawned {
-        /// Whose.
-        slot: u32,
-        /// Which life.
-        generation: u64,
-        /// Why.
-        errno: i32,
-    },
-    /// The main process has ended.
-    Exited {
-        /// Whose.
-        slot: u32,
-        /// Which life.
-        generation: u64,
-        /// How.
-        ending: Ending,
-        /// Whether others of its scope still live.
-        leftovers: bool,
-    },
-    /// The others have ended, too.
-    Emptied {
-        /// Whose.
-        slot: u32,
-        /// Which life.
-        generation: u64,
-    },
-    /// Everything that the slots hold has been reported.
-    InventoryTaken,
-    /// The keeper was sent a signal.
-    Signalled {
-        /// Which.
-        signal: u8,
-    },
-    /// A logger was started and knows nothing yet.
-    LoggerStarted,
-}
-
-/// How a main process ended, as it stands in a slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// It exited with this status.
-    Code(u8),
-    /// This signal ended it.
-    Signal(u8),
-    /// It did not become the wanted program: the step (see `clinit_sys::spawn::stage`) and the errno.
-    NotExecuted(u8, i32),
-    /// Nobody can tell.
-    Unknown,
-}
-
-impl Ending {
-    /// As two words of a slot or report.
-    #[must_use]
-    pub fn to_words(self) -> (u32, u32) {
-        match self {
-            Self::Unknown => (0, 0),
-            Self::Code(code) => (1 << 8 | u32::from(code), 0),
-            Self::Signal(signal) => (2 << 8 | u32::from(signal), 0),
-            Self::NotExecuted(stage, errno) => {
-                (3 << 8, u32::from(stage) << 24 | u32::try_from(errno).unwrap_or(0) & 0xff_ffff)
-            }
-        }
-    }
-
-    /// From two words; what makes no sense is unknown.
-    #[must_use]
-    pub fn from_words(ending: u32, fault: u32) -> Self {
-        let [low, kind, ..] = ending.to_le_bytes();
-        match kind {
-            1 => Self::Code(low),
-            2 => Self::Signal(low),
-            3 => Self::NotExecuted(
-                (fault >> 24).to_le_bytes()[0],
-                i32::try_from(fault & 0xff_ffff).unwrap_or(0),
-            ),
-            _ => Self::Unknown,
-        }
-    }
-}
-
 const SPAWN: u8 = 1;
 const STOP: u8 = 2;
 const KILL: u8 = 3;
 const RELEASE: u8 = 4;
 const LEAVE: u8 = 5;
 const SIGNAL: u8 = 6;
+const FOLLOW: u8 = 7;
+const HEARD: u8 = 8;
+const REEXEC: u8 = 32;
 
 const KILL_REST: u8 = 1;
 const CGROUP: u8 = 2;
 const STEPS: u8 = 4;
+const WATCHDOG_PID: u8 = 8;
+const HANDS_OVER: u8 = 16;
+
+/// What a spawn has behind its head.
+const MORE_BYTES: usize = 8;
 
 impl Scope {
     fn to_byte(self) -> u8 {
@@ -285,15 +245,20 @@ impl<'a> Order<'a> {
                 let has_steps = !spawn.steps.is_empty();
                 let flags = u8::from(spawn.kill_rest) * KILL_REST
                     + u8::from(spawn.cgroup) * CGROUP
-                    + u8::from(has_steps) * STEPS;
+                    + u8::from(has_steps) * STEPS
+                    + u8::from(spawn.watchdog_pid) * WATCHDOG_PID
+                    + u8::from(spawn.hands_over) * HANDS_OVER;
                 let small = [flags, spawn.scope.to_byte(), spawn.output.to_byte()];
                 let mut head = head(SPAWN, small, spawn.slot, spawn.generation);
                 for (count, at) in spawn.counts.iter().zip([16, 18, 20]) {
                     head[at..at + 2].copy_from_slice(&count.to_le_bytes());
                 }
-                let behind = 4 + spawn.steps.len() + spawn.name.len() + 1 + spawn.strings.len();
+                let behind = MORE_BYTES + 4 + spawn.steps.len() + spawn.name.len() + 1 + spawn.strings.len();
                 let mut packet = Vec::with_capacity(HEAD_BYTES + behind);
                 packet.extend(head);
+                packet.extend(spawn.fifo.to_le_bytes());
+                packet.extend(spawn.ready.to_le_bytes());
+                packet.extend([spawn.sockets, 0]);
                 if has_steps {
                     packet.extend(u32::try_from(spawn.steps.len()).unwrap_or(u32::MAX).to_le_bytes());
                     packet.extend(spawn.steps);
@@ -312,7 +277,18 @@ impl<'a> Order<'a> {
             Self::Signal { slot, generation, signal } => {
                 head(SIGNAL, [0, 0, *signal], *slot, *generation).to_vec()
             }
+            Self::Follow { slot, generation, pid } => {
+                let mut head = head(FOLLOW, [0; 3], *slot, *generation);
+                head[16..20].copy_from_slice(&pid.to_le_bytes());
+                head.to_vec()
+            }
+            Self::Heard { slot, generation } => head(HEARD, [0; 3], *slot, *generation).to_vec(),
             Self::Release { slot, generation } => head(RELEASE, [0; 3], *slot, *generation).to_vec(),
+            Self::Reexec { descriptor, arguments } => {
+                let mut packet = head(REEXEC, [0; 3], *descriptor, 0).to_vec();
+                packet.extend(*arguments);
+                packet
+            }
             Self::Leave { status } => head(LEAVE, [0, 0, *status], 0, 0).to_vec(),
         }
     }
@@ -326,6 +302,11 @@ impl<'a> Order<'a> {
         Some(match packet[0] {
             SPAWN => {
                 let counts = [u16_at(packet, 16)?, u16_at(packet, 18)?, u16_at(packet, 20)?];
+                let (more, rest) = rest.split_first_chunk::<MORE_BYTES>()?;
+                let (fifo, ready, sockets) = (u32_at(more, 0)?, u16_at(more, 4)?, more[6]);
+                if usize::from(sockets) > SOCKETS_MAX {
+                    return None;
+                }
                 let (steps, rest) = if flags & STEPS == 0 {
                     (&[][..], rest)
                 } else {
@@ -343,6 +324,7 @@ impl<'a> Order<'a> {
                     return None;
                 }
                 let (kill_rest, cgroup) = (flags & KILL_REST != 0, flags & CGROUP != 0);
+                let (watchdog_pid, hands_over) = (flags & WATCHDOG_PID != 0, flags & HANDS_OVER != 0);
                 let output = Output::from_byte(last)?;
                 Self::Spawn(Spawn {
                     slot,
@@ -351,6 +333,11 @@ impl<'a> Order<'a> {
                     cgroup,
                     scope,
                     output,
+                    fifo,
+                    ready,
+                    sockets,
+                    hands_over,
+                    watchdog_pid,
                     name,
                     steps,
                     strings,
@@ -360,66 +347,11 @@ impl<'a> Order<'a> {
             STOP => Self::Stop { slot, generation, signal: last, scope },
             KILL => Self::Kill { slot, generation, scope },
             SIGNAL => Self::Signal { slot, generation, signal: last },
+            FOLLOW => Self::Follow { slot, generation, pid: u32_at(packet, 16)? },
+            HEARD => Self::Heard { slot, generation },
             RELEASE => Self::Release { slot, generation },
+            REEXEC => Self::Reexec { descriptor: slot, arguments: rest },
             LEAVE => Self::Leave { status: last },
-            _ => return None,
-        })
-    }
-}
-
-const SPAWNED: u8 = 1;
-const NOT_SPAWNED: u8 = 2;
-const EXITED: u8 = 3;
-const EMPTIED: u8 = 4;
-const INVENTORY_TAKEN: u8 = 5;
-const SIGNALLED: u8 = 6;
-const LOGGER_STARTED: u8 = 7;
-
-impl Report {
-    /// As a packet.
-    #[must_use]
-    pub fn encode(&self) -> [u8; REPORT_BYTES] {
-        let (kind, small, slot, generation, number, words) = match *self {
-            Self::Spawned { slot, generation, pid, unbounded } => {
-                (SPAWNED, [unbounded, 0, 0], slot, generation, pid, (0, 0))
-            }
-            Self::NotSpawned { slot, generation, errno } => {
-                (NOT_SPAWNED, [0; 3], slot, generation, u32::try_from(errno).unwrap_or(0), (0, 0))
-            }
-            Self::Exited { slot, generation, ending, leftovers } => {
-                (EXITED, [u8::from(leftovers), 0, 0], slot, generation, 0, ending.to_words())
-            }
-            Self::Emptied { slot, generation } => (EMPTIED, [0; 3], slot, generation, 0, (0, 0)),
-            Self::InventoryTaken => (INVENTORY_TAKEN, [0; 3], 0, 0, 0, (0, 0)),
-            Self::Signalled { signal } => (SIGNALLED, [0, 0, signal], 0, 0, 0, (0, 0)),
-            Self::LoggerStarted => (LOGGER_STARTED, [0; 3], 0, 0, 0, (0, 0)),
-        };
-        let mut packet = [0; REPORT_BYTES];
-        packet[..HEAD_BYTES].copy_from_slice(&head(kind, small, slot, generation));
-        packet[16..20].copy_from_slice(&number.to_le_bytes());
-        packet[20..24].copy_from_slice(&words.0.to_le_bytes());
-        packet[24..28].copy_from_slice(&words.1.to_le_bytes());
-        packet
-    }
-
-    /// From a packet; `None` when it is none of a report.
-    #[must_use]
-    pub fn decode(packet: &[u8]) -> Option<Self> {
-        let packet: &[u8; REPORT_BYTES] = packet.try_into().ok()?;
-        let (slot, generation, number) = (u32_at(packet, 4)?, u64_at(packet, 8)?, u32_at(packet, 16)?);
-        Some(match packet[0] {
-            SPAWNED => Self::Spawned { slot, generation, pid: number, unbounded: packet[1] },
-            NOT_SPAWNED => {
-                Self::NotSpawned { slot, generation, errno: i32::try_from(number).unwrap_or(i32::MAX) }
-            }
-            EXITED => {
-                let ending = Ending::from_words(u32_at(packet, 20)?, u32_at(packet, 24)?);
-                Self::Exited { slot, generation, ending, leftovers: packet[1] != 0 }
-            }
-            EMPTIED => Self::Emptied { slot, generation },
-            INVENTORY_TAKEN => Self::InventoryTaken,
-            SIGNALLED => Self::Signalled { signal: packet[3] },
-            LOGGER_STARTED => Self::LoggerStarted,
             _ => return None,
         })
     }
@@ -438,6 +370,11 @@ mod tests {
                 cgroup: false,
                 scope: Scope::Cgroup,
                 output: Output::Fifo,
+                fifo: 5,
+                ready: 0,
+                sockets: 0,
+                hands_over: false,
+                watchdog_pid: true,
                 name: b"web.httpd",
                 steps: &[],
                 strings: b"/bin/a\0a\0-x\0A=1\0",
@@ -450,6 +387,11 @@ mod tests {
                 cgroup: true,
                 scope: Scope::Group,
                 output: Output::Null,
+                fifo: 8,
+                ready: 10,
+                sockets: 2,
+                hands_over: true,
+                watchdog_pid: false,
                 name: b"web.other",
                 // To become user 33, and to enter /.
                 steps: &[9, 4, 0, 0, 0, 33, 0, 0, 0, 12, 1, 0, 0, 0, b'/'],
@@ -459,8 +401,11 @@ mod tests {
             Order::Stop { slot: 1, generation: 2, signal: 15, scope: Scope::Main },
             Order::Kill { slot: 1, generation: 2, scope: Scope::Group },
             Order::Signal { slot: 5, generation: 6, signal: 10 },
+            Order::Follow { slot: 5, generation: 6, pid: 4_194_303 },
+            Order::Heard { slot: 5, generation: 6 },
             Order::Release { slot: u32::MAX, generation: 0 },
             Order::Leave { status: 3 },
+            Order::Reexec { descriptor: 9, arguments: b"--table=/etc/cltab\0--color" },
         ]
     }
 
@@ -468,25 +413,6 @@ mod tests {
     fn orders_come_back_as_they_went() {
         for order in orders() {
             assert_eq!(Order::decode(&order.encode()), Some(order));
-        }
-    }
-
-    #[test]
-    fn reports_come_back_as_they_went() {
-        let (slot, generation) = (9, 1 << 40);
-        let mut reports = vec![
-            Report::Spawned { slot, generation, pid: 4_000_000, unbounded: 5 },
-            Report::NotSpawned { slot, generation, errno: 11 },
-            Report::Emptied { slot, generation },
-            Report::InventoryTaken,
-            Report::Signalled { signal: 15 },
-            Report::LoggerStarted,
-        ];
-        for ending in [Ending::Code(255), Ending::Signal(9), Ending::NotExecuted(2, 13), Ending::Unknown] {
-            reports.push(Report::Exited { slot, generation, ending, leftovers: true });
-        }
-        for report in reports {
-            assert_eq!(Report::decode(&report.encode()), Some(report));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use clinit_sys::reap::{self, Ended};
 use clinit_sys::{clock, signals};
+use rustix::event::epoll;
 
 use crate::children::{flag, scope as scope_of, state};
 use crate::protocol::Ending;
@@ -44,7 +45,10 @@ impl Keeper {
             Some(Ended::Signal(signal)) => Ending::Signal(signal),
             None => Ending::Unknown,
         };
-        child.pidfd = None;
+        if let Some(pidfd) = child.pidfd.take().filter(|_| child.adopted) {
+            // A child that has not yet exec'd may hold it open.
+            let _watched_no_more = epoll::delete(&self.epoll, &pidfd);
+        }
         child.leftover_since = now_nanos;
         slot.set_ending(ending.to_words().0);
         if scope::has_leftovers(slot, child, scope, now_nanos) {
@@ -59,6 +63,7 @@ impl Keeper {
     /// Finds out which slots have emptied. Called whenever a child ended, and now and then while there are
     /// leftovers: not every one of them has to be a child of the keeper.
     pub(crate) fn look_after_leftovers(&mut self) {
+        self.children.look_after_groups();
         if self.children.leftovers.is_empty() {
             return;
         }

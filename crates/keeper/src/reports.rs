@@ -84,7 +84,7 @@ fn reports_of(index: u32, slot: &Slot, owed: Owed) -> Vec<Report> {
     let generation = slot.generation();
     let mut reports = Vec::with_capacity(2);
     if owed.spawned && slot.pid() != 0 {
-        let (pid, unbounded) = (slot.pid(), unbounded(slot));
+        let (pid, unbounded) = (slot.main(), unbounded(slot));
         reports.push(Report::Spawned { slot: index, generation, pid, unbounded });
     }
     if owed.ended {
@@ -99,6 +99,9 @@ fn reports_of(index: u32, slot: &Slot, owed: Owed) -> Vec<Report> {
         });
     } else if owed.emptied {
         reports.push(Report::Emptied { slot: index, generation });
+    }
+    if owed.not_followed {
+        reports.push(Report::NotFollowed { slot: index, generation });
     }
     reports
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
@@ -15,14 +16,21 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, mkdirat, open, openat};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketFlags, SocketType, recvmsg,
+    socketpair,
+};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::children::Children;
 use crate::companion::Companion;
 use crate::descriptors as fixed;
-use crate::orders::{Cgroups, FIFO_FOLDER, Nursery};
-use crate::protocol::ORDER_BYTES_MAX;
+use crate::fifo;
+use crate::handover::{self, Handover};
+use crate::kin::Home;
+use crate::orders::{Cgroups, Nursery};
+use crate::protocol::{ORDER_BYTES_MAX, SOCKETS_MAX};
+use crate::reexec::Farewell;
 
 /// How soon leftovers are looked at again; twice as long after each look.
 const LEFTOVERS_NANOS: u64 = 100_000_000;
@@ -39,18 +47,21 @@ const LEAVE_NANOS: u64 = 5_000_000_000;
 /// How long a new keeper waits for the lock of the one before.
 const LOCK_NANOS: u64 = 1_000_000_000;
 
-const SIGKILL: i32 = 9;
-const SIGHUP: i32 = 1;
+pub(crate) const SIGKILL: i32 = 9;
+pub(crate) const SIGHUP: i32 = 1;
 const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;
 const SIGCHLD: i32 = 17;
 
 const SIGNALS: u64 = 1;
 const LINK: u64 = 2;
+/// Behind the name of a state folder that is needed no longer than until the keeper ends.
+pub const GONE: &str = ".gone.";
+
 /// The header's state when nothing is left to do but to end: its ending is the exit status.
 pub(crate) const LEAVING: u32 = 1;
 
-/// Marks the events of adopted processes; the slot's number is added.
+/// Marks the events of processes that are watched through their handles; the slot's number is added.
 pub(crate) const ADOPTED: u64 = 1 << 32;
 
 /// Why the keeper could not begin.
@@ -90,8 +101,9 @@ pub(crate) struct Keeper {
     signal_fd: SignalFd,
     pub(crate) state: OwnedFd,
     /// Held as long as this keeper lives: there is one at a time.
-    _only: OwnedFd,
-    inherited: [OwnedFd; 2],
+    pub(crate) only: OwnedFd,
+    /// All that the companions share but the state folder, with their numbers.
+    pub(crate) inherited: Vec<(OwnedFd, RawFd)>,
     pub(crate) nursery: Nursery,
     pub(crate) children: Children,
     pub(crate) by_pid: HashMap<u32, u32>,
@@ -101,11 +113,11 @@ pub(crate) struct Keeper {
     pub(crate) link: Option<OwnedFd>,
     is_link_full: bool,
     /// Between engine and logger; the keeper holds both ends, so that either may be started again.
-    feed: [OwnedFd; 2],
+    pub(crate) feed: [OwnedFd; 2],
     /// From the engine's standard error to the logger.
-    notes: [OwnedFd; 2],
+    pub(crate) notes: [OwnedFd; 2],
     /// Its first end is the companions'; when it reads as ended, the keeper is gone.
-    life: [OwnedFd; 2],
+    pub(crate) life: [OwnedFd; 2],
     /// Adopted slots whose process could not be watched yet.
     pub(crate) unwatched: Vec<u32>,
     /// Orders to slots for which there is no room, with the reason.
@@ -117,7 +129,9 @@ pub(crate) struct Keeper {
     pub(crate) logger_owed: bool,
     pub(crate) signals: Vec<u8>,
     /// A shutdown was asked for by a signal: an engine that is started anew is told so again.
-    shutdown: Option<u8>,
+    pub(crate) shutdown: Option<u8>,
+    /// The companions of the program that this process was before.
+    pub(crate) farewell: Farewell,
     pub(crate) leaving: Option<u8>,
     leave_by_nanos: Option<u64>,
     farewell_said: bool,
@@ -126,17 +140,19 @@ pub(crate) struct Keeper {
 
 /// Runs the keeper over the inherited descriptors until the engine says that nothing is left to do.
 /// Returns the exit status that the engine wants. `cgroup` names the cgroup below which each entry gets one;
-/// `open_files` is the limit that entries get, which need not be the keeper's own.
+/// `open_files` is the limit that entries get, which need not be the keeper's own; `handover` what another program
+/// left in this process.
 ///
 /// # Errors
 /// It could not begin. Once it runs it does not fail.
 pub fn run(
     cgroup: Option<&str>,
     open_files: (u64, u64),
+    handover: Option<Handover>,
     engine: Companion,
     logger: Companion,
 ) -> Result<u8, KeeperError> {
-    let keeper = Keeper::begin(cgroup, open_files, engine, logger)?;
+    let keeper = Keeper::begin(cgroup, open_files, handover, engine, logger)?;
     Ok(keeper.map_or(0, |mut keeper| keeper.attend()))
 }
 
@@ -144,57 +160,72 @@ impl Keeper {
     fn begin(
         cgroup: Option<&str>,
         open_files: (u64, u64),
+        handover: Option<Handover>,
         engine: Companion,
         logger: Companion,
     ) -> Result<Option<Self>, KeeperError> {
-        let inherited = [
-            inherit::take(fixed::LISTEN).when("take over the socket")?,
-            inherit::take(fixed::LOCK).when("take over the lock")?,
-        ];
+        let shared = fixed::SHARED.into_iter().filter(|&number| number != fixed::STATE);
+        let shared = shared.map(|number| Ok((inherit::take(number)?, number)));
+        let inherited =
+            shared.collect::<io::Result<Vec<_>>>().when("take over the descriptors of a keeper")?;
         let state = inherit::take(fixed::STATE).when("take over the state folder")?;
         let write = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let private = Mode::from_raw_mode(0o600);
-        let only = openat(&state, "keeper.lock", write, private).when("open keeper.lock")?;
+        let only = match &handover {
+            Some(handover) => above(&handover.only)?,
+            None => openat(&state, "keeper.lock", write, private).when("open keeper.lock")?,
+        };
         if !lock(&only).when("lock keeper.lock")? {
             // Engine and logger both start one when a keeper has died.
             return Ok(None);
         }
         // Whoever finds the lock taken reads here by whom.
-        let _for_people_only = rustix::fs::ftruncate(&inherited[1], 0)
-            .and_then(|()| rustix::io::pwrite(&inherited[1], std::process::id().to_string().as_bytes(), 0));
+        if let Some((held, _)) = inherited.iter().find(|&&(_, number)| number == fixed::LOCK) {
+            let _for_people_only = rustix::fs::ftruncate(held, 0)
+                .and_then(|()| rustix::io::pwrite(held, std::process::id().to_string().as_bytes(), 0));
+        }
         block_all_and_reset().when("block signals")?;
         let signal_fd =
             SignalFd::new(&[SIGHUP, SIGINT, SIGTERM, SIGCHLD]).when("make a signal descriptor")?;
         // Needs no permission and cannot fail on a kernel that has clone3.
         let _subreaper = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
-        match mkdirat(&state, FIFO_FOLDER, Mode::from_raw_mode(0o700)) {
+        match mkdirat(&state, fifo::FOLDER, Mode::from_raw_mode(0o700)) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(error).when("make the folder of FIFOs"),
         }
         let slots = openat(&state, "slots", write, private).when("open the slots")?;
         let slots = Slots::open(File::from(slots)).when("map the slots")?;
         let null = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).when("open /dev/null")?;
-        let environment = std::env::vars_os().map(|(name, value)| {
+        let variables = std::env::vars_os().filter(|(name, _)| name != handover::VARIABLE);
+        let environment = variables.map(|(name, value)| {
             let mut variable = name.into_vec();
             variable.push(b'=');
             variable.extend(value.into_vec());
             variable
         });
-        let nursery =
-            Nursery::new(above(&null)?, open_files, cgroup.and_then(Cgroups::find), environment.collect());
+        let environment = environment.filter(|variable| !is_of_our_own_parent(variable));
+        let cgroups = cgroup.and_then(Cgroups::find);
+        let home = cgroup.map(Home::find).unwrap_or_default();
+        let nursery = Nursery::new(above(&null)?, open_files, cgroups, home, environment.collect());
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).when("make an epoll")?;
         epoll::add(&epoll, &signal_fd, EventData::new_u64(SIGNALS), EventFlags::IN)
             .when("watch for signals")?;
-        let feed = pair().when("make the feed")?;
-        let notes = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).when("make a pipe for notes")?;
-        let life = pipe_with(PipeFlags::CLOEXEC).when("make a pipe of life")?;
+        let (feed, notes, life) = match &handover {
+            Some(Handover { feed, notes, life, .. }) => (both(feed)?, both(notes)?, both(life)?),
+            None => {
+                let notes = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK);
+                let (feed, notes) = (pair().when("make the feed")?, notes.when("make a pipe for notes")?);
+                let life = pipe_with(PipeFlags::CLOEXEC).when("make a pipe of life")?;
+                (both(&feed.into())?, both(&notes.into())?, both(&life.into())?)
+            }
+        };
         let is_leaving = slots.header().state() == LEAVING;
         let status = slots.header().ending().to_le_bytes()[0];
         let mut keeper = Self {
             epoll,
             signal_fd,
             state,
-            _only: only,
+            only,
             inherited,
             nursery,
             children: Children::new(slots),
@@ -203,9 +234,9 @@ impl Keeper {
             logger,
             link: None,
             is_link_full: false,
-            feed: [above(&feed.0)?, above(&feed.1)?],
-            notes: [above(&notes.0)?, above(&notes.1)?],
-            life: [above(&life.0)?, above(&life.1)?],
+            feed,
+            notes,
+            life,
             unwatched: Vec::new(),
             refused: VecDeque::new(),
             leftovers_due_nanos: 0,
@@ -214,6 +245,7 @@ impl Keeper {
             logger_owed: false,
             signals: Vec::new(),
             shutdown: None,
+            farewell: Farewell::default(),
             leaving: is_leaving.then_some(status),
             leave_by_nanos: None,
             farewell_said: false,
@@ -221,7 +253,10 @@ impl Keeper {
         };
         // First adopted, so that nothing in a FIFO is lost when its last reader ends.
         keeper.adopt_all();
-        keeper.end_old_companions();
+        match handover {
+            Some(handover) => keeper.take_over(handover),
+            None => keeper.end_old_companions(),
+        }
         Ok(Some(keeper))
     }
 
@@ -229,10 +264,12 @@ impl Keeper {
     fn attend(&mut self) -> u8 {
         let mut events = Vec::with_capacity(64);
         loop {
+            self.see_off();
             self.start_companions();
             self.report();
             if let Some(status) = self.left() {
                 self.nursery.remove_cgroups();
+                self.remove_state();
                 return status;
             }
             events.clear();
@@ -248,10 +285,19 @@ impl Keeper {
                 match data {
                     SIGNALS => self.take_signals(),
                     LINK => self.take_orders(flags),
-                    adopted => self.adopted_ended(u32::try_from(adopted & !ADOPTED).unwrap_or(u32::MAX)),
+                    watched => self.watched_ended(u32::try_from(watched & !ADOPTED).unwrap_or(u32::MAX)),
                 }
             }
             self.look_again();
+        }
+    }
+
+    /// Removes the state folder if the engine has put it out of the way.
+    fn remove_state(&self) {
+        let path =
+            std::fs::read_link(format!("/proc/self/fd/{}", self.state.as_raw_fd())).unwrap_or_default();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().contains(GONE)) {
+            let _left_for_people = std::fs::remove_dir_all(path);
         }
     }
 
@@ -294,8 +340,8 @@ impl Keeper {
     fn take_orders(&mut self, flags: EventFlags) {
         let mut packet = std::mem::take(&mut self.packet);
         while let Some(link) = &self.link {
-            match recv(link, &mut packet[..], RecvFlags::DONTWAIT) {
-                Ok((size @ 1.., _)) => self.obey(&packet[..size]),
+            match receive(link, &mut packet) {
+                Ok((size @ 1.., sockets)) => self.obey(&packet[..size], &sockets),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => break,
                 Ok(_) | Err(_) => {
@@ -401,11 +447,10 @@ impl Keeper {
             (1, fixed::STDOUT),
             (2, fixed::STDERR),
             (null, 0),
-            (self.inherited[0].as_raw_fd(), fixed::LISTEN),
-            (self.inherited[1].as_raw_fd(), fixed::LOCK),
             (self.state.as_raw_fd(), fixed::STATE),
             (self.life[0].as_raw_fd(), fixed::LIFE),
         ];
+        descriptors.extend(self.inherited.iter().map(|(fd, number)| (fd.as_raw_fd(), *number)));
         descriptors.extend(own);
         descriptors
     }
@@ -435,11 +480,36 @@ impl Keeper {
         let companions = [self.engine.due_nanos(), self.logger.due_nanos()];
         let companions = companions.into_iter().flatten().filter(|_| self.leaving.is_none());
         let leave = self.leave_by_nanos.map(|by| if now_nanos < by { by } else { by + LEAVE_NANOS });
-        let next = companions.chain(leftovers).chain(unwatched).chain(leave).min()?;
+        let farewell = self.farewell.by_nanos();
+        let next = companions.chain(leftovers).chain(unwatched).chain(leave).chain(farewell).min()?;
         // A timeout of zero would spin where a companion cannot even be started.
         let wait = Duration::from_nanos(next.saturating_sub(now_nanos).max(1_000_000));
         Timespec::try_from(wait).ok()
     }
+}
+
+/// What the daemon itself was told by whoever started it, and no entry is (sd_notify(3), sd_listen_fds(3)).
+const OF_OUR_OWN_PARENT: [&str; 6] =
+    ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"];
+
+fn is_of_our_own_parent(variable: &[u8]) -> bool {
+    let name = variable.split(|&byte| byte == b'=').next().unwrap_or_default();
+    OF_OUR_OWN_PARENT.iter().any(|own| own.as_bytes() == name)
+}
+
+/// Receives a packet with the sockets that come along.
+fn receive(link: &OwnedFd, packet: &mut [u8]) -> rustix::io::Result<(usize, Vec<OwnedFd>)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SOCKETS_MAX))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+    let size = recvmsg(link, &mut [IoSliceMut::new(packet)], &mut control, flags)?.bytes;
+    let mut sockets = Vec::new();
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+            sockets.extend(descriptors);
+        }
+    }
+    Ok((size, sockets))
 }
 
 /// Waits a little for the lock: a child of a dead keeper holds it until it execs.
@@ -459,6 +529,10 @@ fn lock(file: &OwnedFd) -> rustix::io::Result<bool> {
 /// A descriptor above the fixed numbers, so that handing it on never overwrites another.
 fn above(fd: &OwnedFd) -> Result<OwnedFd, KeeperError> {
     duplicate_above(fd.as_fd(), fixed::FREE).when("duplicate a descriptor")
+}
+
+fn both(pair: &[OwnedFd; 2]) -> Result<[OwnedFd; 2], KeeperError> {
+    Ok([above(&pair[0])?, above(&pair[1])?])
 }
 
 fn pair() -> rustix::io::Result<(OwnedFd, OwnedFd)> {

@@ -1,24 +1,55 @@
 //! The logger: carries the lines that entries print, and those of the engine.
 //!
 //! ```text
-//!   entries ── FIFOs ──────> logger ── "web/httpd | ..." ──> standard output
-//!   engine ── notes (pipe) ──> │ ────────────────────────> standard error, or the daemon's log file
-//!          ── Feed ───────────>┘   whom to follow, and how to call them
+//!   entries ── FIFOs ──────> logger ──> files: DIR/GROUP/TAG/current, ...
+//!                              │    ──> standard output: "web/httpd | ..."
+//!                              │    ──> the system's log
+//!   engine ── notes (pipe) ──> │ ─────> standard error, or the daemon's log file
+//!         <── Feed, Word ─────>┘   whom to follow, and where to; what cannot be written
 //! ```
 //!
 //! It may block on a slow terminal or disk, so that nobody else has to. FIFOs are opened for reading and
-//! writing, here as in keeper and entries: while the logger is dead, entries go on printing into the
-//! FIFO's buffer, and the next logger finds what they printed.
+//! writing, here as in keeper, engine and entries: while the logger is dead, entries go on printing into the
+//! FIFO's buffer, and the next logger finds what they printed. What it had read and not written it finds, too
+//! (`place`).
 //!
-//! Not here: what an entry is, and whether it runs.
+//! | file | room for |
+//! |---|---|
+//! | `feed` | the messages between engine and logger |
+//! | `run` | the loop |
+//! | `carrier`, `carry`, `trouble` | slots, and what becomes of their lines |
+//! | `place`, `held` | what outlives the logger |
+//! | `piece` | from bytes to stamped lines, measured by the size of a file |
+//! | `folder`, `sync` | the files of an entry, as multilog has them |
+//! | `lines` | terminal and system's log |
+//! | `stamp` | times as text, and back |
+//!
+//! Not here: what an entry is, and whether it runs; reading what was written.
 
 #![forbid(unsafe_code)]
 
 pub mod feed;
-mod follow;
-mod run;
-mod stamp;
+pub mod stamp;
 
+mod carrier;
+mod carry;
+mod folder;
+mod held;
+#[cfg(test)]
+mod kills;
+mod lines;
+#[cfg(test)]
+mod lives;
+mod piece;
+mod place;
+mod run;
+mod step;
+mod sync;
+#[cfg(test)]
+mod testing;
+mod trouble;
+
+pub use folder::folder_name;
 pub use run::{LoggerError, run};
 
 /// The name under which a process shows that it is the logger.

@@ -1,33 +1,43 @@
 //! The logger's loop.
 
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::time::Duration;
 
 use clinit_keeper::Reviver;
 use clinit_keeper::descriptors as fixed;
+use clinit_sys::clock::boottime_nanos;
 use clinit_sys::{inherit, signals};
+use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, mkfifoat, openat};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, recv};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::process::umask;
 
-use crate::feed::{FEED_BYTES_MAX, Feed};
-use crate::follow::Lines;
+use crate::carrier::{Carrier, FIFO};
+use crate::feed::{FEED_BYTES_MAX, Feed, Word};
 use crate::stamp;
 
 const FEED: u64 = 1;
 const NOTES: u64 = 2;
 const LIFE: u64 = 3;
-/// Marks the events of FIFOs; the slot's number is added.
-const FIFO: u64 = 1 << 32;
 
-/// How much is read at once: what a FIFO holds at most.
-const READ_BYTES: usize = 64 * 1024;
+/// How much the engine may say at once.
+const NOTE_BYTES: usize = 16 * 1024;
+
+/// At the end, how long a disk that is full may remain so before what waits for it is given up.
+const FINISH_NANOS: u64 = 5_000_000_000;
+
+/// How long to wait while the state folder has no room.
+const STUCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// Files get the permissions that they are made with, whatever the daemon was started with.
+const UMASK: u32 = 0o022;
 
 /// Why the logger could not begin.
 #[derive(Debug)]
@@ -56,16 +66,20 @@ struct Logger {
     epoll: OwnedFd,
     reviver: Reviver,
     feed: OwnedFd,
+    is_feed_full: bool,
     notes: File,
     life: OwnedFd,
     /// Two loggers never read from the same FIFOs.
     _only: OwnedFd,
     log_file: Option<File>,
+    /// A logger of another program follows.
+    leaving: bool,
     /// Whether the next note begins a line of the log file.
     at_line_start: bool,
-    followed: HashMap<u32, (File, Lines)>,
-    buffer: Vec<u8>,
-    out: Vec<u8>,
+    carrier: Carrier,
+    /// The order to finish, and until when that may take.
+    finishing: Option<(u32, u64)>,
+    finished: Option<Word>,
 }
 
 /// Runs the logger over the inherited descriptors until engine and keeper are gone.
@@ -76,6 +90,7 @@ pub fn run(arguments: Vec<Vec<u8>>, environment: Vec<Vec<u8>>) -> Result<(), Log
     let reviver = Reviver::take(arguments, environment)?;
     // Signals sent to all of clinit at once are the keeper's to answer: lines are carried to the end.
     signals::block_all_and_reset()?;
+    umask(Mode::from_raw_mode(UMASK));
     let (feed, notes, life) =
         (inherit::take(fixed::FEED)?, inherit::take(fixed::NOTES)?, inherit::take(fixed::LIFE)?);
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
@@ -85,18 +100,21 @@ pub fn run(arguments: Vec<Vec<u8>>, environment: Vec<Vec<u8>>) -> Result<(), Log
     for (fd, data) in [(&feed, FEED), (&notes, NOTES), (&life, LIFE)] {
         epoll::add(&epoll, fd, EventData::new_u64(data), EventFlags::IN)?;
     }
+    let carrier = Carrier::begin(reviver.state().try_clone()?, epoll.try_clone()?)?;
     let mut logger = Logger {
         epoll,
         reviver,
         feed,
+        is_feed_full: false,
         notes: File::from(notes),
         life,
         _only: only,
         log_file: None,
+        leaving: false,
         at_line_start: true,
-        followed: HashMap::new(),
-        buffer: vec![0; READ_BYTES],
-        out: Vec::new(),
+        carrier,
+        finishing: None,
+        finished: None,
     };
     logger.attend();
     Ok(())
@@ -104,10 +122,13 @@ pub fn run(arguments: Vec<Vec<u8>>, environment: Vec<Vec<u8>>) -> Result<(), Log
 
 impl Logger {
     fn attend(&mut self) {
-        let mut events = Vec::with_capacity(64);
+        let mut events = Vec::with_capacity(256);
         loop {
+            self.finish_turn();
             events.clear();
-            if epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), None).is_err() {
+            let timeout = self.timeout();
+            let space = rustix::buffer::spare_capacity(&mut events);
+            if epoll::wait(&self.epoll, space, timeout.as_ref()).is_err() {
                 continue;
             }
             let mut ended = false;
@@ -116,11 +137,66 @@ impl Logger {
                     FEED => self.take_feed(),
                     NOTES => self.carry_notes(),
                     LIFE => ended = true,
-                    fifo => drop(self.carry(u32::try_from(fifo & !FIFO).unwrap_or(u32::MAX))),
+                    fifo => drop(self.carrier.carry(u32::try_from(fifo & !FIFO).unwrap_or(u32::MAX))),
                 }
             }
             if ended {
                 return self.end();
+            }
+            if self.leaving {
+                // What is under way is in the state folder: the next one goes on from there.
+                return self.finish_turn();
+            }
+        }
+    }
+
+    /// What a turn left to be said and tried again.
+    fn finish_turn(&mut self) {
+        if self.carrier.stuck.is_some() {
+            // Nothing can be read: without this the loop would spin.
+            std::thread::sleep(STUCK_PAUSE);
+            self.carrier.unstick();
+        }
+        self.carrier.retry(false);
+        if let Some((number, by_nanos)) = self.finishing
+            && (self.carrier.troubled.is_empty() || boottime_nanos() >= by_nanos)
+        {
+            self.unfollow_all();
+            self.finishing = None;
+            self.finished = Some(Word::Finished { number });
+        }
+        for note in std::mem::take(&mut self.carrier.notes) {
+            self.note(format!("clinit: {note}\n").as_bytes());
+        }
+        self.tell();
+    }
+
+    fn timeout(&self) -> Option<Timespec> {
+        let finish = self.finishing.map(|(_, by_nanos)| by_nanos);
+        let next = self.carrier.next_retry().into_iter().chain(finish).min()?;
+        Timespec::try_from(Duration::from_nanos(next.saturating_sub(boottime_nanos()))).ok()
+    }
+
+    /// Tells the engine what it should know, as far as it listens; the latest is what counts.
+    fn tell(&mut self) {
+        let mut is_full = false;
+        let words: Vec<Word> = self.carrier.words.values().copied().chain(self.finished).collect();
+        for word in words {
+            match send(&self.feed, &word.encode(), SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+                Err(Errno::AGAIN | Errno::NOBUFS | Errno::INTR) => {
+                    is_full = true;
+                    break;
+                }
+                Ok(_) | Err(_) => match word {
+                    Word::Fault { slot, .. } => drop(self.carrier.words.remove(&slot)),
+                    Word::Finished { .. } => self.finished = None,
+                },
+            }
+        }
+        if is_full != self.is_feed_full {
+            let flags = if is_full { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN };
+            if epoll::modify(&self.epoll, &self.feed, EventData::new_u64(FEED), flags).is_ok() {
+                self.is_feed_full = is_full;
             }
         }
     }
@@ -134,9 +210,16 @@ impl Logger {
             self.reviver.revive();
             return;
         }
-        let slots: Vec<u32> = self.followed.keys().copied().collect();
-        slots.into_iter().for_each(|slot| self.unfollow(slot));
+        self.unfollow_all();
+        for note in std::mem::take(&mut self.carrier.notes) {
+            self.note(format!("clinit: {note}\n").as_bytes());
+        }
         self.carry_notes();
+    }
+
+    fn unfollow_all(&mut self) {
+        self.carrier.indices().into_iter().for_each(|slot| self.carrier.unfollow(slot));
+        self.carrier.sync.wait();
     }
 
     fn take_feed(&mut self) {
@@ -145,13 +228,24 @@ impl Logger {
             match recv(&self.feed, &mut packet[..], RecvFlags::DONTWAIT) {
                 Ok((size, _)) if size > 0 => match Feed::decode(&packet[..size]) {
                     Some(Feed::Reset) => {
-                        let slots: Vec<u32> = self.followed.keys().copied().collect();
-                        slots.into_iter().for_each(|slot| self.unfollow(slot));
+                        // What is followed goes on: it may print while it is not known any more.
                         self.log_file = None;
+                        self.finishing = None;
+                        self.carrier.indices().into_iter().for_each(|slot| self.carrier.say(slot));
                     }
-                    Some(Feed::Follow { slot, label }) => self.follow(slot, label),
-                    Some(Feed::Unfollow { slot }) => self.unfollow(slot),
+                    Some(Feed::Follow { slot, label, sink }) => self.carrier.follow(slot, label, sink),
+                    Some(Feed::Unfollow { slot }) => self.carrier.unfollow(slot),
                     Some(Feed::LogFile { path }) => self.open_log_file(&path),
+                    Some(Feed::Leave) => {
+                        // What comes behind it is the next one's.
+                        self.leaving = true;
+                        return;
+                    }
+                    Some(Feed::Finish { number }) => {
+                        self.carrier.indices().into_iter().for_each(|slot| self.carrier.drain(slot));
+                        self.carrier.retry(true);
+                        self.finishing = Some((number, boottime_nanos() + FINISH_NANOS));
+                    }
                     None => {}
                 },
                 Err(Errno::INTR) => {}
@@ -160,66 +254,10 @@ impl Logger {
         }
     }
 
-    fn follow(&mut self, slot: u32, label: Vec<u8>) {
-        if let Some((_, lines)) = self.followed.get_mut(&slot) {
-            return lines.relabel(label);
-        }
-        match self.open_fifo(slot) {
-            Ok(fifo) => {
-                self.followed.insert(slot, (fifo, Lines::new(label)));
-            }
-            Err(error) => {
-                let text = String::from_utf8_lossy(&label).into_owned();
-                self.note(format!("clinit: {text}its output is not shown: {error}\n").as_bytes());
-            }
-        }
-    }
-
-    fn open_fifo(&self, slot: u32) -> io::Result<File> {
-        let path = format!("out/{slot}");
-        match mkfifoat(self.reviver.state(), &path, Mode::from_raw_mode(0o600)) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let fifo = openat(self.reviver.state(), &path, flags, Mode::empty())?;
-        epoll::add(&self.epoll, &fifo, EventData::new_u64(FIFO | u64::from(slot)), EventFlags::IN)?;
-        Ok(File::from(fifo))
-    }
-
-    /// Carries what one FIFO holds now. False when it holds nothing.
-    fn carry(&mut self, slot: u32) -> bool {
-        let Some((fifo, lines)) = self.followed.get_mut(&slot) else { return false };
-        let Ok(size @ 1..) = fifo.read(&mut self.buffer) else { return false };
-        lines.push(&self.buffer[..size], &mut self.out);
-        self.print();
-        true
-    }
-
-    fn unfollow(&mut self, slot: u32) {
-        // As much as a FIFO can hold, and not for ever: somebody may go on writing.
-        for _ in 0..16 {
-            if !self.carry(slot) {
-                break;
-            }
-        }
-        if let Some((_, mut lines)) = self.followed.remove(&slot) {
-            lines.finish(&mut self.out);
-            self.print();
-        }
-    }
-
-    /// Prints to the daemon's standard output. Where nobody reads, nobody misses it.
-    fn print(&mut self) {
-        let mut stdout = io::stdout().lock();
-        let _gone = stdout.write_all(&self.out).and_then(|()| stdout.flush());
-        self.out.clear();
-    }
-
     fn carry_notes(&mut self) {
-        while let Ok(size @ 1..) = self.notes.read(&mut self.buffer) {
-            let text = self.buffer[..size].to_vec();
-            self.note(&text);
+        let mut buffer = [0; NOTE_BYTES];
+        while let Ok(size @ 1..) = self.notes.read(&mut buffer) {
+            self.note(&buffer[..size]);
         }
     }
 
@@ -231,7 +269,7 @@ impl Logger {
         let mut stamped = Vec::with_capacity(text.len() + 32);
         for line in text.split_inclusive(|&byte| byte == b'\n') {
             if self.at_line_start {
-                stamped.extend(stamp::now().as_bytes());
+                stamped.extend(stamp::for_log_file().as_bytes());
                 stamped.push(b' ');
             }
             stamped.extend(line);
@@ -244,7 +282,7 @@ impl Logger {
 
     fn open_log_file(&mut self, path: &[u8]) {
         let path = OsStr::from_bytes(path);
-        match File::options().append(true).create(true).mode(0o640).open(path) {
+        match open_own(path) {
             Ok(file) => {
                 self.log_file = Some(file);
                 self.at_line_start = true;
@@ -254,5 +292,56 @@ impl Logger {
                 self.note(text.as_bytes());
             }
         }
+    }
+}
+
+/// Opens the daemon's own log. Where others may make files they lead it nowhere else: not by a link, nor another name,
+/// nor a FIFO, on which opening would wait.
+fn open_own(path: &OsStr) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let mut options = File::options();
+    options.append(true).create(true).mode(0o640).custom_flags(flags.bits().cast_signed());
+    let file = options.open(path).map_err(|error| match Errno::from_io_error(&error) {
+        Some(Errno::LOOP) => io::Error::other("it is a link: name the file itself"),
+        Some(Errno::NXIO) => io::Error::other("it is no file"),
+        _ => error,
+    })?;
+    let metadata = file.metadata()?;
+    match metadata.file_type() {
+        kind if kind.is_file() && metadata.nlink() > 1 => Err(io::Error::other("the file has other names")),
+        kind if kind.is_file() || kind.is_char_device() => Ok(file),
+        _ => Err(io::Error::other("it is no file")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Scratch;
+
+    #[test]
+    fn the_daemons_own_log_is_led_nowhere_else() {
+        let scratch = Scratch::new();
+        let (victim, log) = (scratch.path("victim"), scratch.path("log"));
+        open_own(log.as_os_str()).unwrap().write_all(b"one\n").unwrap();
+        open_own(log.as_os_str()).unwrap().write_all(b"two\n").unwrap();
+        assert_eq!(std::fs::read(&log).unwrap(), b"one\ntwo\n");
+        std::fs::write(&victim, "as it was").unwrap();
+        let refuses = |word: &str| {
+            let error = open_own(log.as_os_str()).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+            std::fs::remove_file(&log).unwrap();
+        };
+        std::fs::remove_file(&log).unwrap();
+        std::os::unix::fs::symlink(&victim, &log).unwrap();
+        refuses("a link");
+        std::os::unix::fs::symlink(scratch.path("absent"), &log).unwrap();
+        refuses("a link");
+        std::fs::hard_link(&victim, &log).unwrap();
+        refuses("other names");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &log, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+        refuses("no file");
+        assert_eq!(std::fs::read(&victim).unwrap(), b"as it was");
+        open_own(OsStr::new("/dev/null")).unwrap();
     }
 }

@@ -7,27 +7,20 @@
 //! - The scope of the latest order says who counts: with `main` alone, the end of the main process is the
 //!   end of the life, and others that it made are nobody's.
 //! - With `kill_rest`, the rest of the scope is killed when the main process ends by itself.
+//! - One of the processes of a life is taken for the main one when it is told so; a stranger never is.
 //! - The inventory tells of every life that was not released, as the ordinary events would.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
-use clinit_engine::event::{Action, EntryId, Event, Exit, Generation};
+use clinit_engine::care::Errand;
+use clinit_engine::event::{Action, EntryId, Event, Generation};
 use clinit_engine::name::EntryKey;
-use clinit_engine::spec::{KillScope, Mode, Program};
+use clinit_engine::spec::SIGTERM;
 use clinit_engine::time::Instant;
 
 use crate::process::{Birth, Process, birth, no_process};
 use crate::rng::Rng;
-
-/// What an order to spawn carries beside the action: who and what it is that runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Content {
-    pub(crate) key: EntryKey,
-    pub(crate) mode: Mode,
-    pub(crate) program: Arc<Program>,
-    pub(crate) scope: KillScope,
-}
+use crate::slot::{Content, Main, Slot};
 
 /// An action on its way from the engine to the keeper.
 #[derive(Debug, Clone)]
@@ -36,37 +29,12 @@ pub(crate) struct Order {
     pub(crate) content: Option<Content>,
 }
 
-/// What became of a main process.
-#[derive(Debug)]
-enum Main {
-    Lives(Process),
-    Ended(Exit),
-    /// There was no process to be had; the error's number.
-    NeverWas(i32),
-}
-
-/// One life as the keeper holds it.
-#[derive(Debug)]
-pub(crate) struct Slot {
-    pub(crate) generation: Generation,
-    pub(crate) content: Content,
-    pid: u32,
-    kill_rest: bool,
-    main: Main,
-    rest: Vec<Process>,
-    /// It was asked to stop.
-    pub(crate) asked: bool,
-    /// It was killed.
-    pub(crate) killed: bool,
-    /// The engine was told of leftovers, and waits to hear that they are gone.
-    owes_emptied: bool,
-}
-
-/// Which process of a life.
+/// Which process of a life, and whether it ends or says something.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Member {
     Main,
     Rest(usize),
+    Speaker(u32),
 }
 
 /// The keeper with its processes.
@@ -87,102 +55,22 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) tell: &'a mut VecDeque<Event>,
 }
 
-impl Main {
-    fn process(&self) -> Option<&Process> {
-        match self {
-            Self::Lives(process) => Some(process),
-            Self::Ended(_) | Self::NeverWas(_) => None,
-        }
-    }
-
-    fn process_mut(&mut self) -> Option<&mut Process> {
-        match self {
-            Self::Lives(process) => Some(process),
-            Self::Ended(_) | Self::NeverWas(_) => None,
-        }
-    }
-}
-
-impl Slot {
-    fn new(generation: Generation, content: Content, pid: u32, kill_rest: bool, birth: Birth) -> Self {
-        let (main, rest) = match birth {
-            Birth::NoProcess { errno } => (Main::NeverWas(errno), Vec::new()),
-            Birth::Runs { main, rest, .. } => (Main::Lives(main), rest),
-        };
-        let (asked, killed, owes_emptied) = (false, false, false);
-        Self { generation, content, pid, kill_rest, main, rest, asked, killed, owes_emptied }
-    }
-
-    /// Whether a process of its scope lives.
-    pub(crate) fn is_alive(&self) -> bool {
-        self.has_main() || !self.rest.is_empty()
-    }
-
-    /// Whether its main process lives.
-    pub(crate) fn has_main(&self) -> bool {
-        self.main.process().is_some()
-    }
-
-    /// Whether one of its processes will live until somebody interferes.
-    pub(crate) fn has_endless(&self) -> bool {
-        self.processes().any(|process| process.end().is_none())
-    }
-
-    fn processes(&self) -> impl Iterator<Item = &Process> {
-        self.main.process().into_iter().chain(&self.rest)
-    }
-
-    fn aim(&mut self, scope: KillScope) {
-        self.content.scope = scope;
-        self.let_go_of_strays();
-    }
-
-    fn let_go_of_strays(&mut self) {
-        if self.content.scope == KillScope::Main && !self.has_main() {
-            self.rest.clear();
-        }
-    }
-
-    /// Those whom a signal reaches.
-    fn targets(&mut self) -> impl Iterator<Item = &mut Process> {
-        let main_only = self.content.scope == KillScope::Main;
-        let rest = if main_only { &mut [][..] } else { &mut self.rest[..] };
-        self.main.process_mut().into_iter().chain(rest)
-    }
-
-    fn end_main(&mut self, exit: Exit, now: Instant) {
-        self.main = Main::Ended(exit);
-        self.let_go_of_strays();
-        if self.kill_rest && !self.asked && !self.killed {
-            self.rest.iter_mut().for_each(|process| process.kill(now));
-            self.rest.retain(|process| process.end().is_none_or(|(at, _)| at > now));
-        }
-    }
-
-    fn tell_exited(&mut self, entry: EntryId, exit: Exit) -> Event {
-        self.owes_emptied = !self.rest.is_empty();
-        Event::Exited { entry, generation: self.generation, exit, leftovers: self.owes_emptied }
-    }
-
-    fn tell_if_emptied(&mut self, entry: EntryId, tell: &mut VecDeque<Event>) {
-        if self.owes_emptied && self.rest.is_empty() {
-            self.owes_emptied = false;
-            tell.push_back(Event::Emptied { entry, generation: self.generation });
-        }
-    }
-}
-
 impl Keeper {
     /// All lives that were not released.
     pub(crate) fn slots(&self) -> impl Iterator<Item = (EntryId, &Slot)> {
         self.slots.iter().map(|(&id, slot)| (id, slot))
     }
 
+    /// All lives of entries, without those of tasks.
+    pub(crate) fn lives(&self) -> impl Iterator<Item = (EntryId, &Slot)> {
+        self.slots().filter(|(_, slot)| slot.content.errand.is_none())
+    }
+
     /// Does what it is ordered.
     ///
     /// # Errors
     /// What a keeper has to be able to rely on, when the engine broke it.
-    pub(crate) fn obey(&mut self, order: Order, around: Surroundings<'_>) -> Result<(), String> {
+    pub(crate) fn obey(&mut self, order: Order, mut around: Surroundings<'_>) -> Result<(), String> {
         match order.action {
             Action::Spawn { entry, generation, kill_rest } => {
                 let content = order.content.ok_or("a spawn without a program")?;
@@ -223,12 +111,33 @@ impl Keeper {
                 }
                 Ok(())
             }
+            Action::Probe { entry, generation, .. } => {
+                self.probe(entry, generation, &mut around);
+                Ok(())
+            }
+            Action::Follow { entry, generation, pid } => {
+                let is_followed = self.life(entry, generation).is_some_and(|slot| slot.follow(pid));
+                around.tell.push_back(match is_followed {
+                    true => Event::Spawned { entry, generation, pid },
+                    false => Event::NotFollowed { entry, generation },
+                });
+                Ok(())
+            }
             Action::Notice(_) | Action::Leave => Ok(()),
         }
     }
 
     fn life(&mut self, entry: EntryId, generation: Generation) -> Option<&mut Slot> {
         self.slots.get_mut(&entry).filter(|slot| slot.generation == generation)
+    }
+
+    /// Whether somebody accepts a connection; the one who hangs does neither this nor that.
+    fn probe(&mut self, entry: EntryId, generation: Generation, around: &mut Surroundings<'_>) {
+        let answer = match self.life(entry, generation).and_then(|slot| slot.main.process()) {
+            Some(main) => main.nature().accepts(around.rng),
+            None => Some(false),
+        };
+        around.tell.extend(answer.map(|accepted| Event::Probed { entry, generation, accepted }));
     }
 
     /// A newer life takes the place of an ended one.
@@ -256,48 +165,91 @@ impl Keeper {
         if self.slots.contains_key(&entry) {
             return;
         }
-        let birth = if starved { no_process() } else { birth(rng, &content.program, content.mode, now) };
-        self.last_pid += 1;
-        let pid = self.last_pid;
-        match birth {
-            Birth::NoProcess { errno } => tell.push_back(Event::SpawnFailed { entry, generation, errno }),
-            Birth::Runs { announced: true, .. } => tell.push_back(Event::Spawned { entry, generation, pid }),
-            Birth::Runs { announced: false, .. } => {}
+        let birth = if starved { no_process() } else { birth(rng, &content, now, &mut self.last_pid) };
+        let mut early = Vec::new();
+        match &birth {
+            Birth::NoProcess { errno } => {
+                tell.push_back(Event::SpawnFailed { entry, generation, errno: *errno });
+            }
+            Birth::Runs { announced, main, .. } => {
+                early.extend(announced.then(|| Event::Spawned { entry, generation, pid: main.pid() }));
+            }
         }
-        self.slots.insert(entry, Slot::new(generation, content, pid, kill_rest, birth));
+        let mut slot = Slot::new(generation, content, kill_rest, birth);
+        // What it says at once may be heard before the keeper's word.
+        if rng.chance(50) {
+            for process in slot.processes_mut() {
+                early
+                    .splice(0..0, process.speak(now).map(|said| Event::Notified { entry, generation, said }));
+            }
+        }
+        tell.extend(early);
+        self.slots.insert(entry, slot);
     }
 
-    /// The processes whose time has come.
+    /// The processes whose time has come. Who has something to say says it before the end.
     pub(crate) fn due(&self, now: Instant) -> Vec<(EntryId, Member)> {
-        let is_due = |process: &Process| process.end().is_some_and(|(at, _)| at <= now);
+        let has_come = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let mut due = Vec::new();
         for (&id, slot) in &self.slots {
-            due.extend(slot.main.process().is_some_and(is_due).then_some((id, Member::Main)));
-            let rest = slot.rest.iter().enumerate().filter(|(_, process)| is_due(process));
+            let speakers = slot.processes().filter(|process| has_come(process.speaks_at()));
+            due.extend(speakers.map(|process| (id, Member::Speaker(process.pid()))));
+            let ends = |process: &Process| !has_come(process.speaks_at()) && has_come(process.ends_at());
+            due.extend(slot.main.process().is_some_and(ends).then_some((id, Member::Main)));
+            let rest = slot.rest.iter().enumerate().filter(|(_, process)| ends(process));
             due.extend(rest.map(|(place, _)| (id, Member::Rest(place))));
         }
         due
     }
 
-    /// When the next process ends.
+    /// When the next process ends or says something.
     pub(crate) fn next_end(&self) -> Option<Instant> {
         let processes = self.slots.values().flat_map(Slot::processes);
-        processes.filter_map(|process| process.end().map(|(at, _)| at)).min()
+        processes.flat_map(|process| [process.ends_at(), process.speaks_at()]).flatten().min()
     }
 
-    /// One process ends, and the engine is told what it has to know.
+    /// One process ends or speaks, and the engine is told what it has to know.
     pub(crate) fn reap(&mut self, entry: EntryId, member: Member, now: Instant, tell: &mut VecDeque<Event>) {
         let Some(slot) = self.slots.get_mut(&entry) else { return };
+        let generation = slot.generation;
         match member {
             Member::Main => {
-                let end = slot.main.process().and_then(Process::end);
-                let exit = end.map_or(Exit::Unknown, |(_, exit)| exit);
-                slot.end_main(exit, now);
+                let exit = slot.end_main(now);
+                let stopped = slot.content.errand == Some(Errand::Stop) && exit.is_success();
+                let key = slot.content.key.clone();
                 tell.push_back(slot.tell_exited(entry, exit));
+                if stopped {
+                    self.stop_by_command(&key, now);
+                }
             }
             Member::Rest(place) => {
                 slot.rest.swap_remove(place);
                 slot.tell_if_emptied(entry, tell);
+            }
+            Member::Speaker(pid) => {
+                let said = slot.processes_mut().find(|process| process.pid() == pid);
+                let said = said.and_then(|process| process.speak(now));
+                tell.extend(said.map(|said| Event::Notified { entry, generation, said }));
+            }
+        }
+    }
+
+    /// A stop command has done what it is for.
+    fn stop_by_command(&mut self, key: &EntryKey, now: Instant) {
+        let lives = self.slots.values_mut().filter(|slot| slot.content.errand.is_none());
+        if let Some(slot) = lives.into_iter().find(|slot| &slot.content.key == key) {
+            slot.targets().for_each(|process| process.ask_to_stop(SIGTERM, now));
+        }
+    }
+
+    /// Another keeper goes on: how what runs will end cannot be told any more.
+    pub(crate) fn die(&mut self, rng: &mut Rng, now: Instant) {
+        for slot in self.slots.values_mut() {
+            slot.be_adopted();
+            // A request to stop that was not noted is made again.
+            slot.asked &= rng.chance(50);
+            if slot.main.process().and_then(Process::end).is_some_and(|(at, _)| at <= now) {
+                slot.end_main(now);
             }
         }
     }
@@ -305,10 +257,11 @@ impl Keeper {
     /// Tells a new engine of everything that it holds.
     pub(crate) fn take_inventory(&mut self, tell: &mut VecDeque<Event>) {
         for (&entry, slot) in &mut self.slots {
+            let generation = slot.generation;
             tell.push_back(match slot.main {
-                Main::Lives(_) => Event::Spawned { entry, generation: slot.generation, pid: slot.pid },
+                Main::Lives(ref process) => Event::Spawned { entry, generation, pid: process.pid() },
                 Main::Ended(exit) => slot.tell_exited(entry, exit),
-                Main::NeverWas(errno) => Event::SpawnFailed { entry, generation: slot.generation, errno },
+                Main::NeverWas(errno) => Event::SpawnFailed { entry, generation, errno },
             });
         }
         tell.push_back(Event::InventoryTaken);

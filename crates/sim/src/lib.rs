@@ -23,6 +23,7 @@
 
 #![forbid(unsafe_code)]
 
+mod care;
 mod keeper;
 mod machine;
 mod model;
@@ -35,8 +36,11 @@ mod restart;
 mod rng;
 mod run;
 mod sights;
+mod slot;
+mod speech;
 mod trace;
 mod turns;
+mod watch;
 
 pub use run::{Failure, Scenario, run};
 pub use sights::Sights;

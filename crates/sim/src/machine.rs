@@ -1,21 +1,23 @@
 //! One simulated machine: an engine, a keeper, the two channels between them, and what is on disk.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use clinit_engine::Node;
 use clinit_engine::event::{Action, EntryId, Event};
 use clinit_engine::record::Record;
-use clinit_engine::spec::Table;
+use clinit_engine::spec::{KillScope, Mode, Program, Table};
 use clinit_engine::time::Instant;
 
-use crate::keeper::{Content, Keeper, Order, Surroundings};
+use crate::keeper::{Keeper, Order, Surroundings};
 use crate::model::Model;
-use crate::moment::{Before, Moment, Step};
+use crate::moment::{Moment, Places, Step};
 use crate::operator::Operator;
 use crate::promises::PROMISES;
 use crate::rng::Rng;
+use crate::run::Scenario;
 use crate::sights::Sights;
+use crate::slot::Content;
 use crate::trace::{Trace, action_words, event_words};
 
 /// A promise that was broken.
@@ -61,7 +63,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn new(seed: u64, trace: bool) -> Self {
+    pub(crate) fn new(scenario: &Scenario, seed: u64, trace: bool) -> Self {
         Self {
             now: Instant::from_nanos(0),
             rng: Rng::new(seed),
@@ -69,7 +71,7 @@ impl Machine {
             keeper: Keeper::default(),
             to_keeper: VecDeque::new(),
             to_engine: VecDeque::new(),
-            operator: Operator::new(),
+            operator: Operator::new(scenario.cared, scenario.linked),
             model: Model::default(),
             trace: Trace::new(trace),
             sights: Sights::default(),
@@ -122,7 +124,7 @@ impl Machine {
     }
 
     fn step(&mut self, event: &Event) -> Result<(), Breach> {
-        let before = self.entries_now();
+        let before = Places::of(&self.node);
         self.trace.note(self.now, || event_words(event, &self.node));
         let mut actions = Vec::new();
         self.node.step(self.now, event.clone(), &mut actions);
@@ -135,24 +137,13 @@ impl Machine {
         Ok(())
     }
 
-    fn entries_now(&self) -> BTreeMap<EntryId, Before> {
-        let entries = self.node.entries().map(|(id, entry)| {
-            let (key, state, generation) = (entry.key().clone(), entry.state(), entry.generation());
-            (id, Before { key, state, generation })
-        });
-        entries.collect()
-    }
-
-    fn judge(
-        &mut self,
-        event: &Event,
-        before: &BTreeMap<EntryId, Before>,
-        actions: &[Action],
-    ) -> Result<(), Breach> {
-        self.model.take(event, before);
-        let step = Step { now: self.now, event, before, actions, node: &self.node };
+    fn judge(&mut self, event: &Event, before: &Places, actions: &[Action]) -> Result<(), Breach> {
+        self.model.take(event, &before.entries, self.now);
+        let (tasks_before, before) = (&before.tasks, &before.entries);
+        let step = Step { now: self.now, event, before, tasks_before, actions, node: &self.node };
         let (model, keeper, in_flight) = (&self.model, &self.keeper, &self.to_keeper);
-        let moment = Moment { step: &step, model, keeper, in_flight };
+        let is_resuming = self.inventory_pending;
+        let moment = Moment { step: &step, model, keeper, in_flight, is_resuming };
         for (promise, holds) in PROMISES {
             holds(&moment).map_err(|how| Breach { promise, how })?;
         }
@@ -164,18 +155,33 @@ impl Machine {
     fn order(&mut self, actions: Vec<Action>) {
         for action in actions {
             let content = match action {
-                Action::Spawn { entry, .. } => self.node.entry(entry).map(|entry| Content {
-                    key: entry.key().clone(),
-                    mode: entry.spec().mode,
-                    program: Arc::clone(&entry.spec().program),
-                    scope: entry.spec().policy.stop.scope,
-                }),
+                Action::Spawn { entry, .. } => self.content(entry),
                 Action::Stop { .. } | Action::Kill { .. } | Action::Signal { .. } => None,
-                Action::Release { .. } | Action::Leave => None,
+                Action::Release { .. } | Action::Probe { .. } | Action::Follow { .. } | Action::Leave => None,
                 Action::Notice(_) => continue,
             };
             self.to_keeper.push_back(Order { action, content });
         }
+    }
+
+    /// What is spawned at a place.
+    fn content(&self, id: EntryId) -> Option<Content> {
+        if let Some(task) = self.node.task(id) {
+            return Some(Content {
+                key: task.owner().clone(),
+                errand: Some(task.errand()),
+                mode: Mode::Once,
+                program: Arc::new(Program::plain(task.command().clone())),
+                scope: KillScope::Group,
+            });
+        }
+        self.node.entry(id).map(|entry| Content {
+            key: entry.key().clone(),
+            errand: None,
+            mode: entry.spec().mode,
+            program: Arc::clone(&entry.spec().program),
+            scope: entry.spec().policy.stop.scope,
+        })
     }
 
     /// The keeper carries out the oldest order.

@@ -3,18 +3,19 @@
 //! Where a turn of the engine is lost in a crash, because its records were not written, the model goes back
 //! to what it was before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use clinit_engine::entry::{Hold, PauseReason, State};
+use clinit_engine::entry::{Entry, Hold, PauseReason, State};
 use clinit_engine::event::{Action, EntryId, Event, Exit, Generation, Notice, Order};
 use clinit_engine::group::Phase;
-use clinit_engine::name::{EntryKey, GroupName, Level};
-use clinit_engine::spec::{EntrySpec, Mode, Program, Table};
+use clinit_engine::name::{EntryKey, GroupName, Level, Tag};
+use clinit_engine::spec::{EntrySpec, GroupSpec, Mode, Program, Table};
 use clinit_engine::time::Instant;
 
 use crate::moment::{Before, Step};
+use crate::watch::Watches;
 
 /// What an entry runs: a change of it is a restart.
 pub(crate) type Content = (Mode, Arc<Program>);
@@ -58,8 +59,14 @@ pub(crate) struct Model {
     pub(crate) newest: Generation,
     /// When respawning entries started, since they were told to or were last made to pause.
     pub(crate) starts: BTreeMap<EntryKey, Vec<Instant>>,
-    pub(crate) exits: BTreeMap<EntryKey, Exit>,
+    /// Whether the last end of each was as it should be.
+    pub(crate) ended_well: BTreeMap<EntryKey, bool>,
     pub(crate) standings: BTreeMap<GroupName, Standing>,
+    /// Entries that no table has.
+    pub(crate) transients: BTreeMap<EntryKey, EntrySpec>,
+    /// Groups that were taken down because an entry was given up.
+    pub(crate) fallen: BTreeSet<GroupName>,
+    pub(crate) watches: Watches,
 }
 
 impl Default for Standing {
@@ -70,17 +77,31 @@ impl Default for Standing {
 
 impl Model {
     /// An event as the operator or the keeper means it.
-    pub(crate) fn take(&mut self, event: &Event, before: &BTreeMap<EntryId, Before>) {
+    pub(crate) fn take(&mut self, event: &Event, before: &BTreeMap<EntryId, Before>, now: Instant) {
+        self.watches.take(event, now);
         match event {
             Event::TableAccepted(table) if !self.halting => self.read(table),
             Event::Told { group, level } if !self.halting => {
-                if self.table.groups.iter().any(|spec| &spec.name == group) {
+                let is_transient = self.transients.keys().any(|key| &key.group == group);
+                if is_transient || self.table.groups.iter().any(|spec| &spec.name == group) {
+                    self.fallen.remove(group);
+                    let tried_again = before.values().filter(|entry| {
+                        &entry.key.group == group && matches!(entry.state, State::GivenUp { .. })
+                    });
+                    tried_again.for_each(|entry| drop(self.started.remove(&entry.key)));
                     self.targets.insert(group.clone(), level.clone());
                     self.holds.retain(|key, hold| &key.group != group || *hold == Hold::UntilStarted);
                 }
             }
             Event::Ordered { entries, order } if !self.halting => {
                 entries.iter().filter_map(|id| before.get(id)).for_each(|entry| self.obey(entry, *order));
+            }
+            Event::Added { group, spec } if !self.halting => {
+                let key = EntryKey { group: group.clone(), tag: spec.tag.clone() };
+                if spec.mode == Mode::Off || before.values().any(|entry| entry.key == key) {
+                    return;
+                }
+                self.transients.insert(key, (**spec).clone());
             }
             Event::ShutdownRequested => self.halting = true,
             Event::HurryRequested => self.hurried |= self.halting,
@@ -94,12 +115,16 @@ impl Model {
             }
             Event::Exited { entry, generation, exit, .. } => {
                 if let Some(life) = self.life(*entry, *generation) {
-                    self.exits.insert(life.key.clone(), *exit);
+                    let (key, spec) = (life.key.clone(), self.spec(&life.key));
+                    let is_success = |spec: &EntrySpec| spec.policy.care().success.contains(exit);
+                    let is_well = *exit == Exit::Code(0) || spec.is_some_and(is_success);
+                    self.ended_well.insert(key, is_well);
                 }
                 return;
             }
             Event::TableAccepted(_) | Event::Told { .. } | Event::Ordered { .. } => return,
-            Event::Spawned { .. } | Event::Emptied { .. } => return,
+            Event::Spawned { .. } | Event::Emptied { .. } | Event::Notified { .. } => return,
+            Event::Added { .. } | Event::Probed { .. } | Event::NotFollowed { .. } => return,
             Event::InventoryTaken | Event::TimePassed => return,
         }
         self.want();
@@ -107,67 +132,119 @@ impl Model {
 
     fn obey(&mut self, entry: &Before, order: Order) {
         let key = &entry.key;
+        if matches!(order, Order::Start | Order::Restart | Order::Reset) {
+            self.fallen.remove(&key.group);
+        }
         if self.spec(key).is_none() {
             return;
         }
         let starts_anew = match order {
-            Order::Signal(_) => return,
+            Order::Signal(_) | Order::Reload => return,
             Order::Stop { hold } => {
                 self.holds.insert(key.clone(), hold);
                 return;
             }
-            Order::Start => matches!(entry.state, State::Pausing { .. } | State::Done { .. }),
-            Order::Reset => matches!(entry.state, State::Pausing { .. }),
+            Order::Start => {
+                matches!(entry.state, State::Pausing { .. } | State::Done { .. } | State::GivenUp { .. })
+            }
+            Order::Reset => matches!(entry.state, State::Pausing { .. } | State::GivenUp { .. }),
             Order::Restart => true,
         };
         self.holds.remove(key);
         self.starts.remove(key);
+        self.watches.restarts.remove(key);
         if starts_anew {
             self.started.remove(key);
         }
     }
 
     fn read(&mut self, table: &Table) {
-        let mut targets = BTreeMap::new();
+        let mut targets: BTreeMap<GroupName, Level> = BTreeMap::new();
         for group in &table.groups {
             let known = self.table.groups.iter().any(|old| old.name == group.name);
             let target = if known { self.targets.remove(&group.name) } else { group.initdefault.clone() };
+            let target =
+                target.or_else(|| self.targets.remove(&group.name).filter(|_| self.is_bare(&group.name)));
             targets.extend(target.map(|level| (group.name.clone(), level)));
         }
+        // What no table had before is not touched by this one.
+        let mut bare = std::mem::take(&mut self.targets);
+        bare.retain(|name, _| self.is_bare(name));
+        targets.extend(bare);
         self.targets = targets;
+        self.fallen.retain(|name| self.targets.contains_key(name));
         self.table = table.clone();
+        let transients = std::mem::take(&mut self.transients);
+        self.transients = transients.into_iter().filter(|(key, _)| self.spec(key).is_none()).collect();
         let holds = std::mem::take(&mut self.holds);
         self.holds = holds.into_iter().filter(|(key, _)| self.spec(key).is_some()).collect();
     }
 
     fn want(&mut self) {
         self.wanted.clear();
-        for group in self.table.groups.iter().filter(|_| !self.halting) {
+        let (groups, halting) = (std::mem::take(&mut self.table.groups), self.halting);
+        for group in groups.iter().filter(|_| !halting) {
             let Some(target) = self.targets.get(&group.name) else { continue };
             for spec in &group.entries {
-                if spec.mode != Mode::Off && spec.levels.contains(target) {
+                let may = spec.mode != Mode::Off && !self.fallen.contains(&group.name);
+                if may && spec.levels.contains(target) {
                     let key = EntryKey { group: group.name.clone(), tag: spec.tag.clone() };
                     if !self.holds.contains_key(&key) {
                         self.wanted.insert(key, (spec.mode, Arc::clone(&spec.program)));
                     }
                 }
             }
+            self.want_what_is_required(group);
+        }
+        self.table.groups = groups;
+        for (key, spec) in self.transients.iter().filter(|_| !self.halting) {
+            if spec.mode != Mode::Off && !self.holds.contains_key(key) {
+                self.wanted.insert(key.clone(), (spec.mode, Arc::clone(&spec.program)));
+            }
         }
         self.started.retain(|key, content| self.wanted.get(key) == Some(content));
     }
 
+    /// What requires somebody who is not wanted is not wanted either.
+    fn want_what_is_required(&mut self, group: &GroupSpec) {
+        let key = |tag: &Tag| EntryKey { group: group.name.clone(), tag: tag.clone() };
+        loop {
+            let in_vain =
+                group.entries.iter().map(|spec| (key(&spec.tag), &spec.links)).find(|(own, links)| {
+                    let required = links.iter().flat_map(|links| &links.requires);
+                    self.wanted.contains_key(own)
+                        && required.into_iter().any(|tag| !self.wanted.contains_key(&key(tag)))
+                });
+            let Some((own, _)) = in_vain else { return };
+            self.wanted.remove(&own);
+        }
+    }
+
+    /// Whether a group is known for entries alone that no table has.
+    fn is_bare(&self, name: &GroupName) -> bool {
+        let is_of_the_table = self.table.groups.iter().any(|group| &group.name == name);
+        !is_of_the_table && self.transients.keys().any(|key| &key.group == name)
+    }
+
+    /// The engine that asked is gone, and with it the answers.
+    pub(crate) fn lose_answers(&mut self) {
+        self.watches.lose_answers();
+    }
+
     /// What the engine did in a step that kept all promises.
     pub(crate) fn note(&mut self, step: &Step<'_>) {
+        self.watches.note(step);
         for action in step.actions {
             match action {
                 Action::Spawn { entry, generation, .. } => self.note_spawn(*entry, *generation, step),
-                Action::Stop { entry, generation, .. } => {
-                    let policy = step.node.entry(*entry).map(|entry| entry.spec().policy.stop);
-                    if let Some(life) = self.life_mut(*entry, *generation) {
-                        let timeout = policy.and_then(|policy| policy.timeout);
+                Action::Notice(Notice::Stopping { entry }) => {
+                    let Some(stopping) = step.node.entry(*entry) else { continue };
+                    let timeout = stopping.spec().policy.stop.timeout;
+                    if let Some(life) = self.life_mut(*entry, stopping.generation()) {
                         life.asked.get_or_insert((step.now, timeout));
                     }
                 }
+                Action::Notice(Notice::Fallen { group, .. }) => drop(self.fallen.insert(group.clone())),
                 Action::Kill { entry, generation, .. } => {
                     if let Some(life) = self.life_mut(*entry, *generation) {
                         // A new engine repeats what its predecessor may not have sent; that counts for one.
@@ -180,7 +257,9 @@ impl Model {
                     self.standings.insert(group.clone(), standing);
                 }
                 Action::Notice(Notice::GroupForgotten { group }) => drop(self.standings.remove(group)),
-                Action::Signal { .. } | Action::Release { .. } | Action::Notice(_) | Action::Leave => {}
+                Action::Stop { .. } | Action::Signal { .. } | Action::Release { .. } => {}
+                Action::Notice(_) | Action::Leave => {}
+                Action::Probe { .. } | Action::Follow { .. } => {}
             }
         }
         for (id, entry) in step.node.entries() {
@@ -188,6 +267,41 @@ impl Model {
                 self.starts.remove(entry.key());
             }
         }
+        self.note_ends(step);
+    }
+
+    /// What ceased to be in a step.
+    fn note_ends(&mut self, step: &Step<'_>) {
+        let is_known = |key: &EntryKey| step.node.entry_id(key).is_some();
+        let transients = self.transients.len();
+        let fallen = step.notices().any(|notice| matches!(notice, Notice::Fallen { .. }));
+        self.transients.retain(|key, _| is_known(key));
+        self.holds.retain(|key, _| is_known(key));
+        for (_, entry) in step.node.entries().filter(|(_, entry)| entry.is_blocked()) {
+            self.started.remove(entry.key());
+        }
+        // Who was to leave, waited for others, and is wanted again meanwhile has never left.
+        for (id, before) in step.before.iter().filter(|(_, before)| before.postponed) {
+            let stays =
+                |entry: &&Entry| !entry.is_postponed() && entry.is_wanted() && entry.state() == before.state;
+            if let Some(entry) = step.node.entry(*id).filter(stays) {
+                let content = (entry.spec().mode, Arc::clone(&entry.spec().program));
+                if self.wants(entry.key(), &content) {
+                    self.started.insert(entry.key().clone(), content);
+                }
+            }
+        }
+        if self.transients.len() == transients && !fallen {
+            return;
+        }
+        if self.transients.len() != transients {
+            let is_of_the_table =
+                |name: &GroupName| self.table.groups.iter().any(|group| &group.name == name);
+            let bare = self.targets.keys().filter(|name| !is_of_the_table(name) && !self.is_bare(name));
+            let bare: Vec<_> = bare.cloned().collect();
+            bare.iter().for_each(|name| drop(self.targets.remove(name)));
+        }
+        self.want();
     }
 
     fn note_spawn(&mut self, id: EntryId, generation: Generation, step: &Step<'_>) {
@@ -222,8 +336,9 @@ impl Model {
 
     /// What the table says of an entry.
     pub(crate) fn spec(&self, key: &EntryKey) -> Option<&EntrySpec> {
-        let group = self.table.groups.iter().find(|group| group.name == key.group)?;
-        group.entries.iter().find(|spec| spec.tag == key.tag)
+        let group = self.table.groups.iter().find(|group| group.name == key.group);
+        let spec = group.and_then(|group| group.entries.iter().find(|spec| spec.tag == key.tag));
+        spec.or_else(|| self.transients.get(key))
     }
 
     /// Whether what runs of an entry is what is wanted of it.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use clinit_engine::Node;
 use clinit_engine::entry::State;
-use clinit_engine::event::{Action, EntryId, Event, Generation, Order};
+use clinit_engine::event::{Action, EntryId, Event, Generation, Notice, Order};
 use clinit_engine::name::{EntryKey, GroupName};
+use clinit_engine::task::Task;
 use clinit_engine::time::Instant;
 
 use crate::keeper::{self, Keeper};
@@ -18,6 +19,29 @@ pub(crate) struct Before {
     pub(crate) key: EntryKey,
     pub(crate) state: State,
     pub(crate) generation: Generation,
+    /// It was on its way down in order to come back.
+    pub(crate) again: bool,
+    /// It waited for those that follow it to leave first.
+    pub(crate) postponed: bool,
+}
+
+/// Places before the step: of entries, and of tasks with those that they ran for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Places {
+    pub(crate) entries: BTreeMap<EntryId, Before>,
+    pub(crate) tasks: BTreeMap<EntryId, EntryKey>,
+}
+
+impl Places {
+    pub(crate) fn of(node: &Node) -> Self {
+        let entries = node.entries().map(|(id, entry)| {
+            let (key, state, generation) = (entry.key().clone(), entry.state(), entry.generation());
+            let (again, postponed) = (entry.restarts_because().is_some(), entry.is_postponed());
+            (id, Before { key, state, generation, again, postponed })
+        });
+        let tasks = node.tasks().map(|(id, task)| (id, task.owner().clone()));
+        Self { entries: entries.collect(), tasks: tasks.collect() }
+    }
 }
 
 /// What happened, and what the engine made of it.
@@ -26,6 +50,7 @@ pub(crate) struct Step<'a> {
     pub(crate) now: Instant,
     pub(crate) event: &'a Event,
     pub(crate) before: &'a BTreeMap<EntryId, Before>,
+    pub(crate) tasks_before: &'a BTreeMap<EntryId, EntryKey>,
     pub(crate) actions: &'a [Action],
     pub(crate) node: &'a Node,
 }
@@ -38,6 +63,8 @@ pub(crate) struct Moment<'a> {
     pub(crate) keeper: &'a Keeper,
     /// Orders of earlier steps that the keeper has not seen.
     pub(crate) in_flight: &'a VecDeque<keeper::Order>,
+    /// A new engine has not yet heard all that the keeper holds.
+    pub(crate) is_resuming: bool,
 }
 
 impl Step<'_> {
@@ -49,6 +76,7 @@ impl Step<'_> {
         })
     }
 
+    /// The spawns of entries; those of tasks are others.
     pub(crate) fn spawns(&self) -> impl Iterator<Item = (EntryId, Generation, &EntryKey)> {
         self.actions.iter().filter_map(|action| match action {
             Action::Spawn { entry, generation, .. } => {
@@ -56,6 +84,28 @@ impl Step<'_> {
             }
             Action::Stop { .. } | Action::Kill { .. } | Action::Signal { .. } => None,
             Action::Release { .. } | Action::Notice(_) | Action::Leave => None,
+            Action::Probe { .. } | Action::Follow { .. } => None,
+        })
+    }
+
+    /// The tasks that were started in this step.
+    pub(crate) fn tasks_spawned(&self) -> impl Iterator<Item = (EntryId, &Task)> {
+        self.actions.iter().filter_map(|action| match action {
+            Action::Spawn { entry, generation, .. } => {
+                Some((*entry, self.node.task(*entry).filter(|task| task.generation() == *generation)?))
+            }
+            Action::Stop { .. } | Action::Kill { .. } | Action::Signal { .. } => None,
+            Action::Release { .. } | Action::Notice(_) | Action::Leave => None,
+            Action::Probe { .. } | Action::Follow { .. } => None,
+        })
+    }
+
+    pub(crate) fn notices(&self) -> impl Iterator<Item = &Notice> {
+        self.actions.iter().filter_map(|action| match action {
+            Action::Notice(notice) => Some(notice),
+            Action::Spawn { .. } | Action::Stop { .. } | Action::Kill { .. } => None,
+            Action::Signal { .. } | Action::Release { .. } | Action::Leave => None,
+            Action::Probe { .. } | Action::Follow { .. } => None,
         })
     }
 
@@ -77,19 +127,25 @@ impl Step<'_> {
 
     pub(crate) fn group_of(&self, id: EntryId) -> Option<&GroupName> {
         let before = self.before.get(&id).map(|before| &before.key.group);
-        before.or_else(|| Some(&self.node.entry(id)?.key().group))
+        let before = before.or_else(|| Some(&self.tasks_before.get(&id)?.group));
+        before
+            .or_else(|| Some(&self.node.entry(id)?.key().group))
+            .or_else(|| Some(&self.node.task(id)?.owner().group))
     }
 }
 
 impl Moment<'_> {
-    /// Every life that has a process, or will have one when the orders arrive.
+    /// Every life of an entry that has a process, or will have one when the orders arrive.
     pub(crate) fn alive(&self) -> impl Iterator<Item = (EntryId, &EntryKey, Content)> {
         let held =
-            self.keeper.slots().filter(|(_, slot)| slot.is_alive()).map(|(id, slot)| (id, &slot.content));
+            self.keeper.lives().filter(|(_, slot)| slot.is_alive()).map(|(id, slot)| (id, &slot.content));
         let ordered = self.in_flight.iter().filter_map(|order| match order.action {
-            Action::Spawn { entry, .. } => Some((entry, order.content.as_ref()?)),
+            Action::Spawn { entry, .. } => {
+                Some((entry, order.content.as_ref().filter(|content| content.errand.is_none())?))
+            }
             Action::Stop { .. } | Action::Kill { .. } | Action::Signal { .. } => None,
             Action::Release { .. } | Action::Notice(_) | Action::Leave => None,
+            Action::Probe { .. } | Action::Follow { .. } => None,
         });
         held.chain(ordered)
             .map(|(id, content)| (id, &content.key, (content.mode, Arc::clone(&content.program))))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use clinit_engine::care::{Care, Links, Readiness};
 use clinit_engine::entry::Hold;
 use clinit_engine::event::{EntryId, Event, Order};
 use clinit_engine::name::{GroupName, Level, Tag};
@@ -11,6 +12,7 @@ use clinit_engine::spec::{
     ThrottlePolicy,
 };
 
+use crate::care;
 use crate::process::Nature;
 use crate::rng::Rng;
 
@@ -32,11 +34,16 @@ pub(crate) struct Operator {
     version: u32,
     /// The table before this one, to go back to.
     before: Option<Table>,
+    /// How many of a hundred entries are cared for, and how many follow others.
+    cared: u32,
+    linked: u32,
 }
 
 impl Operator {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(cared: u32, linked: u32) -> Self {
         Self {
+            cared,
+            linked,
             groups: GROUPS.iter().filter_map(|text| GroupName::new(text).ok()).collect(),
             tags: TAGS.iter().filter_map(|text| Tag::new(text).ok()).collect(),
             levels: LEVELS.iter().filter_map(|text| Level::new(text).ok()).collect(),
@@ -60,6 +67,7 @@ impl Operator {
             (30, Order::Restart),
             (20, Order::Reset),
             (10, Order::Signal(SIGHUP)),
+            (10, Order::Reload),
         ];
         let entries = (0..=rng.below(2)).filter_map(|_| rng.pick(entries).copied()).collect();
         Some(Event::Ordered { entries, order: rng.weigh(&orders)? })
@@ -71,7 +79,18 @@ impl Operator {
         for name in self.groups.clone().into_iter().take(1 + rng.below(self.groups.len())) {
             self.add_group(rng, &mut table, name);
         }
+        care::prune_links(&mut table);
         table
+    }
+
+    /// An entry that no table has, by a name that may be taken.
+    pub(crate) fn add(&mut self, rng: &mut Rng) -> Option<Event> {
+        let group = rng.pick(&self.groups)?.clone();
+        let mut spec = self.entry(rng, &Table::default())?;
+        let tag = if rng.chance(80) { format!("t-{}", spec.tag) } else { spec.tag.to_string() };
+        spec.tag = Tag::new(&tag).ok()?;
+        spec.links = None;
+        Some(Event::Added { group, spec: Box::new(spec) })
     }
 
     /// Another table: some edits of this one, at times the one before, seldom none.
@@ -97,6 +116,7 @@ impl Operator {
                 _ => self.change_entry(rng, &mut table),
             }
         }
+        care::prune_links(&mut table);
         table
     }
 
@@ -137,7 +157,9 @@ impl Operator {
         let entries = &mut table.groups[group].entries;
         let place = rng.below(entries.len());
         let spec = &mut entries[place];
-        match rng.below(5) {
+        match rng.below(7) {
+            5 => spec.policy.care = self.care(rng),
+            6 => spec.links = self.links(rng, &spec.tag),
             0 => spec.program = self.program(rng, &spec.tag),
             1 => spec.mode = rng.weigh(&MODES).unwrap_or(Mode::Off),
             2 => spec.levels = self.columns(rng),
@@ -155,9 +177,23 @@ impl Operator {
             levels: self.columns(rng),
             mode: rng.weigh(&MODES)?,
             program: self.program(rng, &tag),
-            policy: Policy { stop: stop_policy(rng), throttle: throttle_policy(rng) },
+            policy: Policy {
+                stop: stop_policy(rng),
+                throttle: throttle_policy(rng),
+                care: self.care(rng),
+                ..Policy::default()
+            },
+            links: self.links(rng, &tag),
             tag,
         })
+    }
+
+    fn care(&self, rng: &mut Rng) -> Option<Arc<Care>> {
+        (self.cared > 0 && rng.chance(self.cared)).then(|| care::care(rng))
+    }
+
+    fn links(&self, rng: &mut Rng, tag: &Tag) -> Option<Arc<Links>> {
+        if self.linked > 0 && rng.chance(self.linked) { care::links(rng, tag, &self.tags) } else { None }
     }
 
     fn columns(&self, rng: &mut Rng) -> Levels {
@@ -175,11 +211,13 @@ impl Operator {
         self.version += 1;
         let nature = rng.weigh(&Nature::ALL).unwrap_or(Nature::Steady);
         let words = [nature.as_str().into(), tag.as_str().into(), format!("v{}", self.version).into()];
+        let is_cared_for = self.cared > 0 && rng.chance(self.cared);
         Arc::new(Program {
-            command: Command::Direct(words.into()),
             output: Output::Null,
             cgroup: false,
-            surroundings: None,
+            readiness: if is_cared_for { care::readiness(rng) } else { Readiness::Started },
+            watchdog: if is_cared_for { care::watchdog(rng) } else { None },
+            ..Program::plain(Command::Direct(words.into()))
         })
     }
 }

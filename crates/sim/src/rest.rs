@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use clinit_engine::entry::{Entry, Outcome, State};
-use clinit_engine::event::{Event, Exit};
+use clinit_engine::care::{Errand, Readiness};
+use clinit_engine::entry::{Entry, Outcome, PauseReason, State};
+use clinit_engine::event::{EntryId, Event};
 use clinit_engine::group::{Group, Phase};
 use clinit_engine::name::EntryKey;
 use clinit_engine::spec::Mode;
 
-use crate::keeper::Slot;
 use crate::machine::{Breach, Machine};
+use crate::slot::Slot;
 
 /// How long a machine may take to come to rest. Ten entries that wait for slow processes, stop timeouts
 /// and kernels one after the other take minutes.
@@ -88,23 +89,41 @@ impl Machine {
             Some(target) => group.phase().is_settled() && group.level() == Some(target),
             None => group.phase() == Phase::Configured && self.node.has_group(group.name()),
         };
-        is_settled || self.is_stuck(group)
+        (is_settled && self.members(group).all(|(_, entry)| is_still(entry))) || self.is_stuck(group)
     }
 
-    /// Whether a group waits for a process that nothing will ever end.
+    fn members(&self, group: &Group) -> impl Iterator<Item = (EntryId, &Entry)> {
+        group.members().iter().filter_map(|&id| Some((id, self.node.entry(id)?)))
+    }
+
+    /// Whether a group waits for a process that nothing will ever end, or for one that will never be ready.
     fn is_stuck(&self, group: &Group) -> bool {
-        self.keeper.slots().filter(|(_, slot)| slot.has_endless()).any(|(id, slot)| {
-            let Some(entry) = self.node.entry(id).filter(|e| &e.key().group == group.name()) else {
-                return false;
-            };
-            match group.phase() {
-                Phase::Stopping | Phase::Dumping | Phase::Halting => {
-                    matches!(entry.state(), State::Stopping { kill_at: None })
-                }
-                Phase::Starting => slot.has_main() && entry.spec().mode.holds_the_next(),
-                Phase::Checking | Phase::Configured => false,
-                Phase::Done | Phase::Passed | Phase::Failed => false,
+        let never_stops = |id, entry: &Entry| {
+            matches!(entry.state(), State::Stopping { kill_at: None, .. }) && self.has_endless(id, entry)
+        };
+        self.members(group).any(|(id, entry)| match group.phase() {
+            _ if never_stops(id, entry) => true,
+            Phase::Stopping | Phase::Dumping | Phase::Halting => false,
+            Phase::Starting | Phase::Done | Phase::Passed | Phase::Failed | Phase::Configured
+                if is_never_ready(entry) =>
+            {
+                true
             }
+            Phase::Starting => {
+                let slot = self.keeper.lives().find(|&(other, _)| other == id).map(|(_, slot)| slot);
+                slot.is_some_and(|slot| slot.has_endless() && slot.has_main())
+                    && entry.spec().mode.holds_the_next()
+            }
+            Phase::Checking | Phase::Configured => false,
+            Phase::Done | Phase::Passed | Phase::Failed => false,
+        })
+    }
+
+    /// Whether a process of an entry, or its stop command, will live until somebody interferes.
+    fn has_endless(&self, id: EntryId, entry: &Entry) -> bool {
+        self.keeper.slots().any(|(other, slot)| {
+            let is_of_it = other == id || slot.content.errand == Some(Errand::Stop);
+            is_of_it && &slot.content.key == entry.key() && slot.has_endless()
         })
     }
 
@@ -132,53 +151,84 @@ impl Machine {
         Ok(())
     }
 
-    /// What is wanted was started, what is not is down, and the tests say what the phase says.
+    /// What is wanted was started, what is not is down, and the entries say what the phase says.
     fn check_group(&self, group: &Group) -> Result<(), Breach> {
         let breach = |how: String| Breach { promise: "a settled group is as it was told", how };
-        let mut results = Vec::new();
-        for entry in group.members().iter().filter_map(|&id| self.node.entry(id)) {
-            self.check_entry(entry).map_err(|how| breach(format!("{} {how}", entry.key())))?;
-            if let Some((mode, _)) = self.model.wanted.get(entry.key()) {
-                results.push((*mode == Mode::Test).then(|| self.has_ended_well(entry)));
+        let is_graph = self.members(group).any(|(_, entry)| entry.spec().links.is_some());
+        let (mut results, mut fails) = (Vec::new(), self.model.fallen.contains(group.name()));
+        for (id, entry) in self.members(group) {
+            self.check_entry(id, entry)
+                .map_err(|how| breach(format!("{} {how}\n{}", entry.key(), self.standings())))?;
+            let Some((mode, _)) = self.model.wanted.get(entry.key()) else { continue };
+            let has_failed = *mode == Mode::Test && !self.has_ended_well(entry);
+            let has_to_be_ready = entry.spec().program.readiness != Readiness::Started;
+            fails |= match entry.state() {
+                State::GivenUp { .. } => true,
+                State::Done { .. } => has_failed,
+                State::Pausing { .. } => has_to_be_ready,
+                State::Down => is_graph,
+                State::Starting | State::Running { .. } | State::Ready | State::Clearing { .. } => false,
+                State::Stopping { .. } | State::Killing { .. } => false,
+            };
+            if !entry.is_transient() {
+                results.push(*mode == Mode::Test && !has_failed);
             }
         }
-        let all_passed = !results.is_empty() && results.iter().all(|result| *result == Some(true));
+        let all_passed = !results.is_empty() && results.iter().all(|&passed| passed);
         let phase = match group.level() {
             None => Phase::Configured,
-            Some(_) if results.contains(&Some(false)) => Phase::Failed,
+            Some(_) if fails => Phase::Failed,
             Some(_) if all_passed => Phase::Passed,
             Some(_) => Phase::Done,
         };
-        if group.phase() == phase { Ok(()) } else { Err(breach(format!("{} is not {phase}", group.name()))) }
+        if group.phase() == phase {
+            Ok(())
+        } else {
+            Err(breach(format!("{} is not {phase}\n{}", group.name(), self.standings())))
+        }
     }
 
-    fn check_entry(&self, entry: &Entry) -> Result<(), String> {
+    fn check_entry(&self, id: EntryId, entry: &Entry) -> Result<(), String> {
         let (key, state) = (entry.key(), entry.state());
-        let slot = self.keeper.slots().map(|(_, slot)| slot).find(|slot| &slot.content.key == key);
+        let slot = self.keeper.lives().map(|(_, slot)| slot).find(|slot| &slot.content.key == key);
+        let is_down = state == State::Down && slot.is_none();
         let Some(content @ (mode, program)) = self.model.wanted.get(key) else {
-            let is_down = state == State::Down && slot.is_none();
             return if is_down { Ok(()) } else { Err(format!("is not wanted and {state:?}")) };
         };
+        if entry.is_blocked() || self.node.waits_for(id).is_some() {
+            return if is_down { Ok(()) } else { Err(format!("may not run and is {state:?}")) };
+        }
         if self.model.started.get(key) != Some(content) {
             return Err("is wanted and was never started".to_owned());
         }
         let is_right = |slot: &Slot| (slot.content.mode, &slot.content.program) == (*mode, program);
         let runs = slot.is_some_and(|slot| slot.has_main() && is_right(slot));
+        // One that named another main process may be between the two.
+        let runs_or_so = runs || (program.notifies() && slot.is_some_and(is_right));
         let right = match (mode, state) {
-            (Mode::Respawn, State::Starting | State::Running) | (Mode::Once, State::Running) => runs,
+            // It waits for nobody, and nobody for it.
+            (Mode::Wait | Mode::Test, State::Running { .. } | State::Ready) if entry.is_transient() => {
+                runs_or_so
+            }
+            (Mode::Respawn, State::Starting | State::Running { .. } | State::Ready) => runs_or_so,
+            (Mode::Once, State::Running { .. } | State::Ready) => runs_or_so,
             (Mode::Respawn, State::Pausing { .. } | State::Clearing { .. }) => !runs,
+            (Mode::Respawn, State::Done { outcome, .. }) => {
+                !runs && outcome == Outcome::Done && self.has_ended_well(entry)
+            }
             (Mode::Once | Mode::Wait, State::Done { outcome, .. }) => !runs && outcome == Outcome::Done,
             (Mode::Test, State::Done { outcome: Outcome::Passed, .. }) => !runs && self.has_ended_well(entry),
             (Mode::Test, State::Done { outcome: Outcome::Failed, .. }) => {
                 !runs && !self.has_ended_well(entry)
             }
+            (_, State::GivenUp { .. }) => slot.is_none() && entry.history().given_up.is_some(),
             (Mode::Respawn | Mode::Once | Mode::Wait | Mode::Test | Mode::Off, _) => false,
         };
         if right { Ok(()) } else { Err(format!("is {state:?}")) }
     }
 
     fn has_ended_well(&self, entry: &Entry) -> bool {
-        self.model.exits.get(entry.key()) == Some(&Exit::Code(0))
+        self.model.ended_well.get(entry.key()) == Some(&true)
     }
 
     fn standings(&self) -> String {
@@ -188,8 +238,38 @@ impl Machine {
                 &format!("{} {} {:?} -> {:?}\n", group.name(), group.phase(), group.level(), group.target());
         }
         for (_, entry) in self.node.entries() {
-            words += &format!("{} {:?} {:?}\n", entry.key(), entry.spec().mode, entry.state());
+            let (key, spec) = (entry.key(), entry.spec());
+            let blocked = if entry.is_blocked() { " blocked" } else { "" };
+            words +=
+                &format!("{key} {:?} {:?} {:?}{blocked}", spec.mode, spec.program.readiness, entry.state());
+            words += &spec.links.as_ref().map_or(String::new(), |links| format!(" {links:?}"));
+            words += "\n";
         }
         words
     }
+}
+
+/// Whether nothing has to be seen of an entry.
+fn is_still(entry: &Entry) -> bool {
+    match entry.state() {
+        State::Starting | State::Stopping { .. } | State::Killing { .. } => false,
+        State::Pausing { reason: PauseReason::NoProcess(_), .. } => false,
+        State::Running { .. } => entry.is_up() || entry.is_transient(),
+        State::Clearing { .. } => entry.spec().program.readiness == Readiness::Started,
+        State::Pausing { reason: PauseReason::TooOften | PauseReason::Delay, .. } => true,
+        State::Down | State::Ready | State::Done { .. } | State::GivenUp { .. } => true,
+    }
+}
+
+/// Whether an entry is waited for in vain, for ever or in one life after the other.
+fn is_never_ready(entry: &Entry) -> bool {
+    let is_waited_for = match entry.state() {
+        State::Running { ready_by } => !entry.is_up() && (ready_by.is_none() || entry.history().restarts > 0),
+        State::Starting | State::Stopping { .. } | State::Killing { .. } | State::Clearing { .. } => {
+            entry.history().restarts > 0
+        }
+        State::Down | State::Ready | State::Pausing { .. } => false,
+        State::Done { .. } | State::GivenUp { .. } => false,
+    };
+    is_waited_for && entry.spec().program.readiness != Readiness::Started
 }

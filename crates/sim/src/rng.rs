@@ -48,6 +48,11 @@ impl Rng {
         None
     }
 
+    /// The number of a process that is none of the machine's.
+    pub(crate) fn stranger(&mut self) -> u32 {
+        u32::MAX - u32::try_from(self.below(9)).unwrap_or(0)
+    }
+
     /// A span between two numbers of milliseconds.
     pub(crate) fn millis(&mut self, least: u64, most: u64) -> Duration {
         let room = usize::try_from(most.saturating_sub(least)).unwrap_or(0);

@@ -24,6 +24,12 @@ pub struct Scenario {
     pub crashes: u32,
     /// How often the machine runs out of processes, and has some again.
     pub famines: u32,
+    /// How many of a hundred entries are cared for: are ready, well, restarted and undone by the table's word.
+    pub cared: u32,
+    /// How many of a hundred entries follow others.
+    pub linked: u32,
+    /// How many of the acts make an entry that no table has, beside 60 that tell a level.
+    pub transients: u32,
 }
 
 /// A promise that was broken, and how to see it again.
@@ -59,7 +65,7 @@ pub fn run(scenario: &Scenario, seed: u64, turns: u32) -> Result<Sights, Failure
 }
 
 fn attempt(scenario: &Scenario, seed: u64, turns: u32, trace: bool) -> (Machine, u32, Result<(), Breach>) {
-    let mut machine = Machine::new(seed, trace);
+    let mut machine = Machine::new(scenario, seed, trace);
     let mut turn = 0;
     let result = live(&mut machine, scenario, turns, &mut turn);
     (machine, turn, result)

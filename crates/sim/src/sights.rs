@@ -93,6 +93,7 @@ impl Sights {
                 Order::Restart => "restart by hand",
                 Order::Reset => "reset by hand",
                 Order::Signal(_) => "signal by hand",
+                Order::Reload => "reload by hand",
             },
             Event::ShutdownRequested => "shutdown requested",
             Event::HurryRequested => "hurry requested",
@@ -102,6 +103,10 @@ impl Sights {
             Event::Exited { leftovers: true, .. } => "exited with leftovers",
             Event::Exited { .. } => "exited",
             Event::Emptied { .. } => "emptied",
+            Event::Added { .. } => "added",
+            Event::Notified { .. } => "notified",
+            Event::Probed { .. } => "probed",
+            Event::NotFollowed { .. } => "not followed",
             Event::InventoryTaken => "inventory taken",
             Event::TimePassed => "time passed",
         });
@@ -111,6 +116,8 @@ impl Sights {
                 Action::Stop { .. } => "stop",
                 Action::Kill { .. } => "kill",
                 Action::Signal { .. } => "signal",
+                Action::Probe { .. } => "probe",
+                Action::Follow { .. } => "follow",
                 Action::Release { .. } => "release",
                 Action::Notice(Notice::GroupChanged { phase, .. }) => phase.as_str(),
                 Action::Notice(Notice::GroupForgotten { .. }) => "group forgotten",
@@ -122,13 +129,15 @@ impl Sights {
             self.note(match entry.state() {
                 State::Down => "down",
                 State::Starting => "starting",
-                State::Running => "running",
+                State::Running { .. } => "running",
+                State::Ready => "ready",
                 State::Clearing { .. } => "clearing",
                 State::Pausing { .. } => "pausing",
                 State::Stopping { .. } => "stopping",
                 State::Killing { .. } => "killing",
                 State::Done { leftovers: true, .. } => "done with leftovers",
                 State::Done { leftovers: false, .. } => "done",
+                State::GivenUp { .. } => "given up",
             });
         }
     }

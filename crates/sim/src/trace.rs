@@ -69,6 +69,16 @@ pub(crate) fn event_words(event: &Event, node: &Node) -> String {
             format!("Exited {} {} {exit:?}{rest}", name(node, *entry), generation.0)
         }
         Event::Emptied { entry, generation } => format!("Emptied {} {}", name(node, *entry), generation.0),
+        Event::Added { group, spec } => format!("Added {group}/{} {spec:?}", spec.tag),
+        Event::Notified { entry, generation, said } => {
+            format!("Notified {} {} {said:?}", name(node, *entry), generation.0)
+        }
+        Event::Probed { entry, generation, accepted } => {
+            format!("Probed {} {} {accepted}", name(node, *entry), generation.0)
+        }
+        Event::NotFollowed { entry, generation } => {
+            format!("NotFollowed {} {}", name(node, *entry), generation.0)
+        }
         Event::ShutdownRequested | Event::HurryRequested => format!("{event:?}"),
         Event::InventoryTaken | Event::TimePassed => format!("{event:?}"),
     }
@@ -82,6 +92,10 @@ pub(crate) fn action_words(action: &Action, node: &Node) -> String {
         Action::Stop { entry, generation, .. } => short("Stop", *entry, generation.0),
         Action::Kill { entry, generation, .. } => short("Kill", *entry, generation.0),
         Action::Signal { entry, generation, .. } => short("Signal", *entry, generation.0),
+        Action::Probe { entry, generation, .. } => short("Probe", *entry, generation.0),
+        Action::Follow { entry, generation, pid } => {
+            format!("{} pid {pid}", short("Follow", *entry, generation.0))
+        }
         Action::Release { entry, generation } => short("Release", *entry, generation.0),
         Action::Notice(Notice::GroupChanged { group, level, target, phase }) => {
             let words = |level: &Option<Level>| level.as_ref().map_or("-".to_owned(), Level::to_string);

@@ -23,6 +23,7 @@ enum Act {
     Tell,
     TellAgain,
     ByHand,
+    Add,
     Reread,
     Shutdown,
     Hurry,
@@ -53,6 +54,7 @@ impl Machine {
             }
             Turn::Time => self.let_time_pass(scenario),
             Turn::Operator => self.operate(scenario),
+            Turn::Crash if self.rng.chance(20) => self.restart_keeper(),
             Turn::Crash => {
                 self.check_records()?;
                 self.restart_engine("between two turns")
@@ -93,6 +95,7 @@ impl Machine {
             (60, Act::Tell),
             (10, Act::TellAgain),
             (scenario.by_hand, Act::ByHand),
+            (scenario.transients, Act::Add),
             (scenario.rereads, Act::Reread),
             (scenario.shutdowns, Act::Shutdown),
             (scenario.shutdowns, Act::Hurry),
@@ -108,6 +111,7 @@ impl Machine {
                 let entries: Vec<_> = self.node.entries().map(|(id, _)| id).collect();
                 Operator::ask_by_hand(&mut self.rng, &entries)
             }
+            Act::Add => self.operator.add(&mut self.rng),
             Act::Reread => Some(Event::TableAccepted(self.operator.edit(&mut self.rng, &self.model.table))),
             Act::Shutdown => Some(Event::ShutdownRequested),
             Act::Hurry => Some(Event::HurryRequested),

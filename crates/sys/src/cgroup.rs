@@ -36,6 +36,15 @@ pub fn controllers() -> io::Result<Vec<String>> {
     Cgroup::open(Path::new(&mount()?.1))?.controllers()
 }
 
+/// The cgroup of a process in the version 2 hierarchy, as a path below the hierarchy's root.
+///
+/// # Errors
+/// There is no such process or hierarchy.
+pub fn path_of(pid: u32) -> io::Result<PathBuf> {
+    let own = fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
+    own.lines().find_map(|line| line.strip_prefix("0::")).map(PathBuf::from).ok_or_else(missing)
+}
+
 fn missing() -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, "no cgroup2 file system is mounted")
 }

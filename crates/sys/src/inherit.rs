@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Which numbers were taken: a descriptor has one owner.
 static TAKEN: AtomicU64 = AtomicU64::new(0);
@@ -24,6 +24,34 @@ pub fn take(number: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: it is open, and `TAKEN` says that nobody else has taken it. Programs call this first of all,
     // before they open anything that could have been given the number.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Takes descriptors into possession that another program was before this one in the same process, and left
+/// open for it; makes them close-on-exec. To be called once, before anything is opened.
+///
+/// # Errors
+/// One is not open, is not above the standard three, or stands there twice; or it was called before.
+pub fn take_left(numbers: &[RawFd]) -> io::Result<Vec<OwnedFd>> {
+    static CALLED: AtomicBool = AtomicBool::new(false);
+    let bad = || io::Error::from_raw_os_error(libc::EBADF);
+    let mut sorted = numbers.to_vec();
+    sorted.sort_unstable();
+    let is_doubtful =
+        sorted.first().is_some_and(|&first| first < 3) || sorted.windows(2).any(|two| two[0] == two[1]);
+    if is_doubtful || CALLED.swap(true, Ordering::AcqRel) {
+        return Err(bad());
+    }
+    for &number in numbers {
+        let is_taken = u32::try_from(number)
+            .is_ok_and(|bit| bit < 64 && TAKEN.fetch_or(1 << bit, Ordering::AcqRel) & 1 << bit != 0);
+        // SAFETY: fcntl with F_SETFD has no memory effects.
+        if is_taken || unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } < 0 {
+            return Err(bad());
+        }
+    }
+    // SAFETY: each is open, stands there once, and was taken by nobody else; nothing was opened before that could
+    // have been given its number.
+    Ok(numbers.iter().map(|&number| unsafe { OwnedFd::from_raw_fd(number) }).collect())
 }
 
 /// Closes every descriptor from `first` on: what the program was started with and never asked for. To be called

@@ -9,20 +9,23 @@
 //! | `steps` | what a child gives up, takes on and enters before exec |
 //! | `accounts` | users and Unix groups |
 //! | `slots` | the shared memory in which keeper and children note what became of them |
+//! | `words` | a few words of shared memory that outlive their writer |
 //! | `signals` | masks, dispositions, signalfd, names |
 //! | `reap` | waiting for children |
 //! | `cgroup` | finding, making, filling and killing cgroups |
 //! | `inherit` | descriptors that a process is started with |
 //! | `limits` | the limit of open files |
 //! | `peer` | who is at the other end of a socket |
+//! | `datagram` | who sent a datagram |
 //! | `proc` | what /proc tells of a process |
-//! | `clock` | the clock that counts through suspend |
+//! | `clock` | the clock that counts through suspend, and local time |
 //!
 //! Not here: policy of any kind, and what rustix offers safely already (epoll, sockets, files).
 
 pub mod accounts;
 pub mod cgroup;
 pub mod clock;
+pub mod datagram;
 pub mod inherit;
 pub mod limits;
 pub mod peer;
@@ -32,3 +35,4 @@ pub mod signals;
 pub mod slots;
 pub mod spawn;
 pub mod steps;
+pub mod words;

@@ -70,6 +70,21 @@ fn parse(text: &[u8]) -> Option<Stat> {
     Some(Stat { state, parent, group, session, started_nanos: ticks.checked_mul(TICK_NANOS)? })
 }
 
+/// The real, effective and saved user of a process (proc_pid_status(5)); `None` when there is no such process. The
+/// owner of `/proc/PID` tells less: it is root where a program may not be looked into.
+#[must_use]
+pub fn users(pid: u32) -> Option<[u32; 3]> {
+    parse_users(&fs::read(format!("/proc/{pid}/status")).ok()?)
+}
+
+fn parse_users(text: &[u8]) -> Option<[u32; 3]> {
+    // The name, which may hold anything but a line's end, stands in a line of its own before it.
+    let line = text.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"Uid:"))?;
+    let mut numbers = std::str::from_utf8(line).ok()?.split_ascii_whitespace().map(str::parse);
+    let mut next = || numbers.next()?.ok();
+    Some([next()?, next()?, next()?])
+}
+
 /// Whether a process group has a member that has not ended. Reads all of /proc: for the rare case only.
 #[must_use]
 pub fn group_has_living(leader: u32) -> bool {
@@ -91,6 +106,16 @@ mod tests {
         let stat = parse(text).unwrap();
         assert_eq!((stat.state, stat.parent, stat.group, stat.session), (b'S', 7, 8, 9));
         assert_eq!(stat.started_nanos, 123 * TICK_NANOS);
+    }
+
+    #[test]
+    fn users_are_those_of_the_line_and_not_of_the_name() {
+        let text = b"Name:\tUid:\\n1 2 3\nUmask:\t0022\nUid:\t7\t8\t9\t10\nGid:\t1\t1\t1\t1\n";
+        assert_eq!(parse_users(text), Some([7, 8, 9]));
+        assert_eq!(parse_users(b"Name:\tx\nUid:\t7\n"), None);
+        let own = rustix::process::geteuid().as_raw();
+        assert!(users(std::process::id()).unwrap().contains(&own));
+        assert_eq!(users(u32::MAX >> 1), None);
     }
 
     #[test]

@@ -17,6 +17,12 @@ pub fn next_ended() -> Option<(u32, Ended)> {
     wait(libc::P_ALL, 0, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT)
 }
 
+/// How a process has ended, if it is a child that has and was not reaped.
+#[must_use]
+pub fn ended(pid: u32) -> Option<Ended> {
+    wait(libc::P_PID, pid, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT).map(|(_, ended)| ended)
+}
+
 /// Reaps a child that has ended.
 pub fn reap(pid: u32) {
     wait(libc::P_PID, pid, libc::WEXITED | libc::WNOHANG);
@@ -30,6 +36,14 @@ pub fn has_children() -> bool {
         libc::waitid(libc::P_ALL, 0, std::ptr::null_mut(), libc::WEXITED | libc::WNOHANG | libc::WNOWAIT)
     };
     result == 0
+}
+
+/// Whether a process is a child of this one, ended or not, that was not reaped.
+#[must_use]
+pub fn is_child(pid: u32) -> bool {
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: with WNOWAIT and no record to fill the call has no effect but its result.
+    pid > 0 && unsafe { libc::waitid(libc::P_PID, pid, std::ptr::null_mut(), options) } == 0
 }
 
 fn wait(which: libc::idtype_t, id: u32, options: i32) -> Option<(u32, Ended)> {

@@ -9,7 +9,7 @@
 //! leaves the machine, nor a boot.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::AsRawFd;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -39,10 +39,27 @@ pub struct Slot {
     ending: AtomicU32,
     fault: AtomicU32,
     flags: AtomicU32,
-    unused: [AtomicU32; 5],
+    ready: AtomicU32,
+    main: AtomicU64,
+    group: AtomicU32,
+    unused: AtomicU32,
 }
 
 const _: () = assert!(size_of::<Slot>() == SLOT_BYTES);
+
+/// No pid has more bits (`PID_MAX_LIMIT`).
+const PID_BITS: u32 = 22;
+
+const PID_MASK: u64 = (1 << PID_BITS) - 1;
+
+/// A process that took the place of the first one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Successor {
+    /// Its pid.
+    pub pid: u32,
+    /// When it started, in clock ticks since boot: nobody else with this pid can have started then.
+    pub started_ticks: u64,
+}
 
 macro_rules! word {
     ($(#[$doc:meta])* $get:ident, $set:ident: $field:ident, $type:ty) => {
@@ -76,6 +93,32 @@ impl Slot {
         fault, set_fault: fault, u32);
     word!(/// How it is treated, in the keeper's code.
         flags, set_flags: flags, u32);
+
+    word!(/// The number under which it has the descriptor for its readiness; 0 when it has none, or was heard.
+        ready, set_ready: ready, u32);
+    word!(/// A process group that belongs to it beside the one that it began with; 0 for none.
+        group, set_group: group, u32);
+
+    /// The process that took the place of the first one as the main process, if one did.
+    #[must_use]
+    pub fn successor(&self) -> Option<Successor> {
+        let word = self.main.load(Ordering::Acquire);
+        let pid = u32::try_from(word & PID_MASK).unwrap_or(0);
+        (pid != 0).then_some(Successor { pid, started_ticks: word >> PID_BITS })
+    }
+
+    /// Stores it: number and start at one stroke, so that they fit each other whenever the writer dies.
+    pub fn set_successor(&self, successor: Option<Successor>) {
+        let word = successor
+            .map_or(0, |Successor { pid, started_ticks }| started_ticks << PID_BITS | u64::from(pid));
+        self.main.store(word, Ordering::Release);
+    }
+
+    /// The main process, which may be another than the one that was started.
+    #[must_use]
+    pub fn main(&self) -> u32 {
+        self.successor().map_or(self.pid(), |successor| successor.pid)
+    }
 
     /// Where the kernel stores the pid.
     pub(crate) fn pid_address(&self) -> u64 {
@@ -166,6 +209,16 @@ impl Slots {
         (index < self.len).then(|| unsafe { self.memory.add(index as usize + 1).as_ref() })
     }
 
+    /// Learns how far another mapping of the same file has made room.
+    ///
+    /// # Errors
+    /// fstat(2) failed.
+    pub fn catch_up(&mut self) -> io::Result<()> {
+        let size = usize::try_from(fstat(&self.file)?.st_size).unwrap_or(0).min(MAP_BYTES);
+        self.len = u32::try_from((size / SLOT_BYTES).saturating_sub(1)).unwrap_or(0);
+        Ok(())
+    }
+
     /// Makes room for the slot `index`.
     ///
     /// # Errors
@@ -185,6 +238,22 @@ impl Slots {
     }
 }
 
+/// Reads a file of slots without changing it; the slots are copies.
+///
+/// # Errors
+/// It cannot be read, or is none of this version's.
+pub fn read(file: &mut impl io::Read) -> io::Result<Vec<Slot>> {
+    let mut bytes = Vec::new();
+    io::Read::take(file, MAP_BYTES as u64).read_to_end(&mut bytes)?;
+    // SAFETY: the chunk has a slot's size; any bit pattern is valid for its atomics.
+    let slot = |chunk: &[u8]| unsafe { std::ptr::read_unaligned(chunk.as_ptr().cast::<Slot>()) };
+    let mut slots = bytes.chunks_exact(SLOT_BYTES).map(slot);
+    match slots.next() {
+        Some(header) if header.generation() != MAGIC => Err(io::Error::other("is of another version")),
+        Some(_) | None => Ok(slots.collect()),
+    }
+}
+
 impl Drop for Slots {
     fn drop(&mut self) {
         // SAFETY: the mapping is ours, and no reference into it outlives `self`.
@@ -195,6 +264,18 @@ impl Drop for Slots {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_successor_comes_back_as_it_was_stored() {
+        let slot = Slot::default();
+        slot.set_pid(5);
+        assert_eq!((slot.successor(), slot.main()), (None, 5));
+        let successor = Successor { pid: (1 << 22) - 1, started_ticks: 1 << 40 };
+        slot.set_successor(Some(successor));
+        assert_eq!((slot.successor(), slot.main()), (Some(successor), successor.pid));
+        slot.set_successor(None);
+        assert_eq!(slot.main(), 5);
+    }
 
     #[test]
     fn what_one_mapping_stores_another_reads() {
@@ -208,9 +289,17 @@ mod tests {
         let again = Slots::open(open()).unwrap();
         assert_eq!(again.len(), CHUNK);
         assert_eq!(again.get(3).unwrap().pid(), 77);
+        slots.grow_to(CHUNK).unwrap();
+        let mut again = again;
+        assert!(again.get(CHUNK).is_none());
+        again.catch_up().unwrap();
+        assert_eq!(again.get(CHUNK).unwrap().pid(), 0);
         assert!(slots.grow_to(SLOTS_MAX).is_err());
+        assert_eq!(read(&mut open()).unwrap()[3].pid(), 77);
         std::fs::write(&path, b"something else entirely").unwrap();
         assert!(Slots::open(open()).is_err());
+        std::fs::write(&path, [b'x'; SLOT_BYTES]).unwrap();
+        assert!(Slots::open(open()).is_err() && read(&mut open()).is_err());
         std::fs::remove_file(&path).unwrap();
     }
 }

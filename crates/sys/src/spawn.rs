@@ -17,13 +17,19 @@ pub struct Strings {
     bytes: Vec<u8>,
     starts: Vec<usize>,
     pointers: Vec<*const c_char>,
+    /// Where the child writes its own pid.
+    pids: Vec<usize>,
 }
+
+/// Room for a pid in digits, and the NUL behind it.
+const PID_DIGITS: usize = 10;
 
 impl Strings {
     /// Empties it.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.starts.clear();
+        self.pids.clear();
     }
 
     /// Appends the joined parts as one string, up to the first NUL among them.
@@ -33,6 +39,12 @@ impl Strings {
             self.bytes.extend(part.iter().take_while(|&&byte| byte != 0));
         }
         self.bytes.push(0);
+    }
+
+    /// Appends `text` with the pid of the child behind it, which the child itself puts there.
+    pub fn push_with_pid(&mut self, text: &[u8]) {
+        self.push(&[text, &[b'0'; PID_DIGITS]]);
+        self.pids.push(self.bytes.len() - PID_DIGITS - 1);
     }
 
     /// How many strings it holds.
@@ -81,8 +93,10 @@ pub struct Start<'a> {
     pub descriptors: &'a [(RawFd, RawFd)],
     /// The cgroup to start in.
     pub cgroup: Option<BorrowedFd<'a>>,
-    /// It gets no descriptor from this number on.
+    /// It gets no descriptor from this number on ...
     pub keep_below: u32,
+    /// ... but this one.
+    pub keep_too: Option<u32>,
     /// Whether it gets a session, and so a process group, of its own.
     pub session: bool,
     /// The limit of open files that it gets, if it is not to be this process's: soft and hard.
@@ -127,6 +141,7 @@ const SHELL: &std::ffi::CStr = c"/bin/sh";
 /// # Errors
 /// clone3(2) failed: no process, memory, descriptor or cgroup to be had.
 pub fn spawn(image: &mut Image, start: &Start<'_>) -> io::Result<OwnedFd> {
+    let environment_bytes = image.environment.bytes.as_mut_ptr();
     let candidates = image.candidates.point();
     let arguments = image.arguments.point();
     let environment = image.environment.point();
@@ -143,12 +158,25 @@ pub fn spawn(image: &mut Image, start: &Start<'_>) -> io::Result<OwnedFd> {
     };
     match pid_and_pidfd? {
         // The child notes when it began: whoever looks at its pid later knows by that whether it is still it.
-        // SAFETY: this is the child; the arrays are null-terminated and were made above.
+        // SAFETY: this is the child; the arrays are null-terminated and were made above, and the places for the pid
+        // are among the bytes of the environment, which nobody else has.
         Cloned::Child { enter } => unsafe {
+            write_pid(environment_bytes, &image.environment.pids);
             child(start, enter, &image.steps, candidates, arguments, environment, script)
         },
         Cloned::Parent(pidfd) => Ok(pidfd),
     }
+}
+
+/// Becomes the first candidate, in this process: its signals stay blocked and pending as they are. Returns only
+/// when that fails.
+pub fn replace(image: &mut Image) -> io::Error {
+    let candidates = image.candidates.point();
+    let (arguments, environment) = (image.arguments.point(), image.environment.point());
+    // SAFETY: the arrays are null-terminated, and made above; the first may hold nothing but its end, a null path,
+    // which execve refuses.
+    unsafe { libc::execve(*candidates, arguments, environment) };
+    io::Error::last_os_error()
 }
 
 /// Which of the two processes goes on here.
@@ -237,7 +265,15 @@ unsafe fn child(
             }
         }
         // Before exec, which closes them too, but may hang: nobody waits for an end of a pipe held here.
-        libc::syscall(libc::SYS_close_range, start.keep_below, u32::MAX, 0);
+        match start.keep_too {
+            Some(too) if too >= start.keep_below => {
+                if too > start.keep_below {
+                    libc::syscall(libc::SYS_close_range, start.keep_below, too - 1, 0);
+                }
+                libc::syscall(libc::SYS_close_range, too.saturating_add(1), u32::MAX, 0);
+            }
+            _ => drop(libc::syscall(libc::SYS_close_range, start.keep_below, u32::MAX, 0)),
+        }
         if let Some((rlim_cur, rlim_max)) = start.open_files {
             libc::setrlimit(libc::RLIMIT_NOFILE, &libc::rlimit { rlim_cur, rlim_max });
         }
@@ -283,6 +319,29 @@ unsafe fn child(
     }
 }
 
+/// Writes the pid of this process in digits, with NUL behind, to each of the places.
+///
+/// # Safety
+/// From each place on there have to be `PID_DIGITS` bytes and one more behind `bytes`.
+unsafe fn write_pid(bytes: *mut u8, places: &[usize]) {
+    if places.is_empty() {
+        return;
+    }
+    // SAFETY: the call has no memory effects.
+    let mut rest = unsafe { libc::getpid() }.unsigned_abs();
+    let mut digits = [0; PID_DIGITS + 1];
+    let mut first = PID_DIGITS;
+    while rest > 0 && first > 0 {
+        first -= 1;
+        digits[first] = b'0' + (rest % 10).to_le_bytes()[0];
+        rest /= 10;
+    }
+    for &place in places {
+        // SAFETY: as the caller promises; what is copied ends with the NUL behind the digits.
+        unsafe { bytes.add(place).copy_from(digits.as_ptr().add(first), digits.len() - first) };
+    }
+}
+
 /// # Safety
 /// To be called in a child of a clone only.
 unsafe fn fail(slot: &Slot, stage: u32, errno: i32) -> ! {
@@ -296,6 +355,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_pid_is_written_where_it_belongs() {
+        let mut strings = Strings::default();
+        strings.push(&[b"A=1"]);
+        strings.push_with_pid(b"LISTEN_PID=");
+        strings.push(&[b"B=2"]);
+        let expected = format!("LISTEN_PID={}", std::process::id());
+        let bytes = strings.bytes.as_mut_ptr();
+        // SAFETY: the places are those of this very text.
+        unsafe { write_pid(bytes, &strings.pids) };
+        let text = |start: usize| strings.bytes[start..].split(|&byte| byte == 0).next().unwrap().to_vec();
+        let texts: Vec<_> = strings.starts.iter().map(|&start| text(start)).collect();
+        assert_eq!(texts, [&b"A=1"[..], expected.as_bytes(), b"B=2"]);
+    }
+
+    #[test]
     fn the_older_call_starts_a_process_too() {
         for call in [clone3, clone] {
             let slot = Slot::default();
@@ -305,6 +379,7 @@ mod tests {
                 cgroup: None,
                 session: false,
                 keep_below: 3,
+                keep_too: None,
                 open_files: None,
             };
             match call(&start).unwrap() {

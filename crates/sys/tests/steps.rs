@@ -36,7 +36,15 @@ fn run(script: &str, add: impl FnOnce(&mut Steps)) -> Result<String, (u32, u32)>
     image.environment.push(&[b"PATH=/usr/bin:/bin:/usr/sbin:/sbin"]);
     add(&mut image.steps);
     let descriptors = &[(output.as_raw_fd(), 1), (output.as_raw_fd(), 2)];
-    let start = Start { slot, descriptors, cgroup: None, keep_below: 3, session: true, open_files: None };
+    let start = Start {
+        slot,
+        descriptors,
+        cgroup: None,
+        keep_below: 3,
+        keep_too: None,
+        session: true,
+        open_files: None,
+    };
     let pidfd = spawn(&mut image, &start).unwrap();
     rustix::process::waitid(
         rustix::process::WaitId::PidFd(std::os::fd::AsFd::as_fd(&pidfd)),

@@ -8,8 +8,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use clinit_engine::name::{EntryKey, GroupName, Level, Tag};
 use clinit_engine::spec::{EntrySpec, GroupSpec, Levels, Table};
 
-use crate::glyph::Quoted;
-use crate::property::Draft;
+use crate::glyph::{AnyOf, Quoted};
+use crate::links::{self, Target};
+use crate::property::{self, Draft};
 use crate::report::{Reference, Report};
 use crate::scope::{Assignment, settle};
 use crate::settings::Settings;
@@ -44,9 +45,10 @@ struct Group<'a> {
     entries: Vec<EntryLines<'a>>,
 }
 
-struct EntryLines<'a> {
-    entry: Entry<'a>,
-    given: Vec<Assignment<'a>>,
+/// An entry with its properties.
+pub(crate) struct EntryLines<'a> {
+    pub(crate) entry: Entry<'a>,
+    pub(crate) given: Vec<Assignment<'a>>,
 }
 
 impl<'a> Assembly<'a> {
@@ -125,6 +127,7 @@ impl<'a> Assembly<'a> {
     /// The table, when all statements were added.
     pub(crate) fn finish(mut self, report: &mut Report) -> (Table, Settings) {
         self.attach_properties_of_entries(report);
+        self.check_links(report);
         let mut draft = settle(&Draft::default(), &mut self.of_table, report);
         let settings = std::mem::take(&mut draft.settings);
 
@@ -160,6 +163,22 @@ impl<'a> Assembly<'a> {
             }
         }
     }
+
+    /// What an entry may follow can only be told when all entries of its group are known.
+    fn check_links(&mut self, report: &mut Report) {
+        for index in 0..self.groups.len() {
+            let mut entries = std::mem::take(&mut self.groups[index].entries);
+            let group = &self.groups[index].name;
+            let find = |tag: Tag| match self.tags.get(&tag) {
+                Some(&(other, place)) if other == index => Target::Here(place),
+                Some(&(other, _)) => Target::Elsewhere(self.groups[other].name.clone()),
+                None if self.faulty.contains(&EntryKey { group: group.clone(), tag }) => Target::LeftOut,
+                None => Target::Nowhere,
+            };
+            links::check(group, &mut entries, find, report);
+            self.groups[index].entries = entries;
+        }
+    }
 }
 
 /// Source and number of a line.
@@ -173,15 +192,17 @@ impl Group<'_> {
         let mut entries = Vec::with_capacity(self.entries.len());
         for EntryLines { entry, mut given } in self.entries {
             let own = (!given.is_empty()).then(|| settle(&draft, &mut given, report));
-            let Draft { program, policy, .. } = own.as_ref().unwrap_or(&draft);
+            let in_effect = own.as_ref().unwrap_or(&draft);
+            warn_of_modes(&entry, &given, report);
             lines.push(entry.at.line.position());
             lines.extend(positions(&given));
             entries.push(EntrySpec {
                 tag: entry.key.tag,
                 levels: entry.levels,
                 mode: entry.mode,
-                program: program.with(entry.command),
-                policy: *policy,
+                program: in_effect.program.with(entry.command, entry.mode),
+                policy: in_effect.policy(entry.mode),
+                links: in_effect.links.lower(),
             });
         }
         let first_line = lines.into_iter().min()?;
@@ -193,6 +214,24 @@ impl Group<'_> {
 
 fn positions(given: &[Assignment<'_>]) -> impl Iterator<Item = Position> {
     given.iter().map(|assignment| assignment.name.line.position())
+}
+
+/// Warns of what an entry itself is given and makes no use of in its mode.
+fn warn_of_modes(entry: &Entry<'_>, given: &[Assignment<'_>], report: &mut Report) {
+    for Assignment { property, name, value, .. } in given {
+        let Some(modes) = property::modes_of(property.name) else { continue };
+        if modes.contains(&entry.mode) || property.default == Some(value.text) {
+            continue;
+        }
+        let words: Vec<_> = modes.iter().map(|mode| mode.as_str()).collect();
+        report
+            .warning(
+                *name,
+                "no-effect",
+                format_args!("`{}` has no effect in mode `{}`", property.name, entry.mode),
+            )
+            .hint(format_args!("it is for mode {}", AnyOf(&words)));
+    }
 }
 
 /// Warns of an `initdefault` given at a scope, if no entry of the `groups` that take it has that level.

@@ -12,7 +12,10 @@ use crate::source::Field;
 use crate::suggest;
 
 /// Names that no group of a table may have: entries that other dialects make live under them.
-pub const RESERVED_GROUPS: [&str; 2] = ["service", "pmf"];
+pub const RESERVED_GROUPS: [&str; 3] = ["service", "pmf", TRANSIENT_GROUP];
+
+/// The group of entries that are made through the socket, where no other is named.
+pub const TRANSIENT_GROUP: &str = "run";
 
 /// The group and tag columns, where both must be given.
 pub(crate) fn key(record: &Record<'_>, report: &mut Report) -> Option<EntryKey> {

@@ -1,8 +1,9 @@
 //! What holds for any input, checked by assertions: the target of fuzzers, and of tests that play one.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use clinit_engine::spec::{Command, KillScope, Mode, Table};
+use clinit_engine::care::{NOTHING, Readiness};
+use clinit_engine::spec::{Command, EntrySpec, KillScope, Mode, Program, Table};
 
 use crate::assembly::ENTRIES_MAX;
 use crate::columns::RESERVED_GROUPS;
@@ -18,6 +19,9 @@ const SOURCE_SEPARATOR: u8 = 0x1e;
 
 /// Longest message or hint, in characters: names and quotes are bounded, so all text is.
 const MESSAGE_CHARS_MAX: usize = 800;
+
+/// The standard ones; sockets that an entry is given are behind them.
+const DESCRIPTORS_BEFORE_SOCKETS: usize = 3;
 
 /// Reads `data` as a table of each dialect.
 ///
@@ -53,9 +57,58 @@ fn check_model(table: &Table) {
             let around = entry.program.surroundings.as_ref();
             let needs_cgroup = reaches_cgroup || around.is_some_and(|around| around.maxima.any());
             assert!(entry.program.cgroup || !needs_cgroup, "the rules between properties hold");
+            check_care(entry);
         }
+        check_links(&group.entries);
     }
     assert!(tags.len() <= ENTRIES_MAX, "entries are bounded");
+}
+
+fn check_care(entry: &EntrySpec) {
+    let Program { readiness, listen, watchdog, .. } = &*entry.program;
+    let sockets: BTreeSet<_> = listen.iter().map(|listen| &listen.address).collect();
+    assert_eq!(sockets.len(), listen.len(), "a socket is given once");
+    let is_free = |fd: u16| usize::from(fd) >= DESCRIPTORS_BEFORE_SOCKETS + listen.len();
+    assert!(!matches!(readiness, Readiness::Fd(fd) if !is_free(*fd)), "descriptors are for one purpose");
+    let is_service = matches!(entry.mode, Mode::Respawn | Mode::Once);
+    let is_plain =
+        *readiness == Readiness::Started && watchdog.is_none() && entry.policy.care().health.is_none();
+    assert!(is_service || is_plain, "of what ends no word is awaited");
+    assert_ne!(entry.policy.care.as_deref(), Some(&NOTHING), "no care is `None`");
+}
+
+/// Each link leads to another entry of the group, and none back.
+fn check_links(entries: &[EntrySpec]) {
+    if entries.iter().all(|entry| entry.links.is_none()) {
+        return;
+    }
+    let places: HashMap<_, _> = entries.iter().map(|entry| &entry.tag).zip(0..).collect();
+    let mut follows: Vec<HashSet<usize>> = Vec::new();
+    for entry in entries {
+        let mut others = HashSet::new();
+        if let Some(links) = &entry.links {
+            for list in [&links.after, &links.requires] {
+                let named: HashSet<usize> = list.iter().map(|tag| places[tag]).collect();
+                assert_eq!(named.len(), list.len(), "a link is listed once");
+                others.extend(named);
+            }
+            assert!(!others.is_empty(), "no links are `None`");
+        }
+        follows.push(others);
+    }
+    let mut waiting: Vec<usize> = follows.iter().map(HashSet::len).collect();
+    let mut started: Vec<usize> = (0..entries.len()).filter(|&place| waiting[place] == 0).collect();
+    let mut next = 0;
+    while let Some(&place) = started.get(next) {
+        next += 1;
+        for (other, _) in follows.iter().enumerate().filter(|(_, others)| others.contains(&place)) {
+            waiting[other] -= 1;
+            if waiting[other] == 0 {
+                started.push(other);
+            }
+        }
+    }
+    assert_eq!(started.len(), entries.len(), "every entry can be started after those that it follows");
 }
 
 fn check_diagnostics(diagnostics: &[Diagnostic], sources: &[Source]) {

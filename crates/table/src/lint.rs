@@ -18,6 +18,7 @@ use crate::statement::{Owner, Statement};
 pub fn lint(sources: &[Source], options: ParseOptions, verbs: &[&str]) -> Vec<Diagnostic> {
     let mut warnings = Report::new(sources);
     let mut seen: HashSet<(&str, String)> = HashSet::new();
+    let (mut tags, mut ends) = (HashSet::new(), Vec::new());
     source::for_each_record(sources, &mut Report::new(sources), |record, faults| {
         let mut check = |what: &'static str, name: &str, field| {
             if verbs.contains(&name) && seen.insert((what, name.to_owned())) {
@@ -30,15 +31,24 @@ pub fn lint(sources: &[Source], options: ParseOptions, verbs: &[&str]) -> Vec<Di
         match Statement::read(&record, options.dialect, faults) {
             Some(Statement::Entry(entry)) => {
                 check_group(&entry.key.group);
+                tags.insert(entry.key.tag.as_str().to_owned());
                 for level in named(&entry.levels) {
                     check("level", level.as_str(), record.levels);
                 }
             }
             Some(Statement::Property(Owner::Group(group), _)) => check_group(&group),
+            Some(Statement::Property(Owner::Table, given)) if given.property.name == "exit_with" => {
+                ends.push(given.value);
+            }
             Some(Statement::Property(Owner::Table | Owner::Entry(..), _) | Statement::FaultyEntry(_))
             | None => {}
         }
     });
+    for end in ends.into_iter().filter(|end| !tags.contains(end.text)) {
+        warnings
+            .warning(end, "exit-with-nobody", format_args!("exit_with: there is no entry `{}`", end.text))
+            .hint("the daemon ends only when it is told to");
+    }
     warnings.finish()
 }
 

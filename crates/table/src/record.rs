@@ -4,7 +4,7 @@ use crate::report::Report;
 use crate::source::{Field, Line};
 
 /// The form of a record, for hints.
-pub(crate) const FORM: &str = "GROUP:TAG:LEVELS:MODE:COMMAND";
+pub(crate) use crate::reference::ENTRY_FORM as FORM;
 
 /// The columns by name, in order.
 const COLUMNS: [&str; 5] = ["group", "tag", "levels", "mode", "command"];

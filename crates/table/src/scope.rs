@@ -33,12 +33,17 @@ pub(crate) fn settle<'a>(wider: &Draft, given: &mut Vec<Assignment<'a>>, report:
     for assignment in given {
         (assignment.change)(&mut draft);
     }
+    draft.finish(wider);
     draft
 }
 
 /// Keeps the most lines from the start that leave the rule unbroken, and of the others those that it is not
 /// about.
 fn remove_breakers(rule: &Rule, wider: &Draft, given: &mut Vec<Assignment<'_>>, report: &mut Report) {
+    let is_about = |assignment: &Assignment<'_>| rule.between.contains(&assignment.property.name);
+    if !given.iter().any(is_about) {
+        return;
+    }
     let mut draft = wider.clone();
     let mut sound = 0;
     for (index, assignment) in given.iter().enumerate() {
@@ -50,7 +55,7 @@ fn remove_breakers(rule: &Rule, wider: &Draft, given: &mut Vec<Assignment<'_>>, 
     let mut index = 0;
     given.retain(|assignment| {
         index += 1;
-        let stays = index <= sound || !rule.between.contains(&assignment.property.name);
+        let stays = index <= sound || !is_about(assignment);
         if !stays {
             report.fault(assignment.value, "conflict", rule.message).hint(rule.hint);
         }

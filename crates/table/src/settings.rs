@@ -3,6 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+use clinit_engine::name::Tag;
 
 /// The settings of a table, each where it is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,6 +18,16 @@ pub struct Settings {
     pub clstat: Option<Setting<PathBuf>>,
     /// Path of the daemon's own log file.
     pub log: Option<Setting<PathBuf>>,
+    /// Whether levels told and stops by hand outlive the machine's going down.
+    pub remember: Option<bool>,
+    /// The entry with whose end the daemon ends.
+    pub exit_with: Option<Tag>,
+    /// How long a shutdown may take before what is left is killed; `None` is as long as each entry may.
+    pub shutdown_timeout: Option<Duration>,
+    /// Path of the file that remembers them.
+    pub remember_file: Option<Setting<PathBuf>>,
+    /// The folder in which what entries print is kept.
+    pub log_folder: Option<Setting<PathBuf>>,
 }
 
 /// One setting as the table gives it. Paths are as they were written, perhaps relative.

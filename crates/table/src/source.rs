@@ -78,6 +78,17 @@ impl<'a> Field<'a> {
             Some(first)
         })
     }
+
+    /// What stands between blanks and commas.
+    pub(crate) fn words(self) -> impl Iterator<Item = Field<'a>> {
+        let is_between = |c: char| matches!(c, ' ' | '\t' | ',');
+        let mut start = self.start;
+        self.text.split_inclusive(is_between).filter_map(move |piece| {
+            let (text, at) = (piece.trim_end_matches(is_between), start);
+            start += piece.len();
+            (!text.is_empty()).then_some(Field { start: at, text, ..self })
+        })
+    }
 }
 
 /// Hands every record of `sources` to `take`, in order, and reports the lines that are none.
@@ -110,7 +121,12 @@ fn lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 }
 
 /// The line as text, if it is short enough, UTF-8, and free of control characters other than tab.
-fn check<'a>(source: usize, number: usize, bytes: &'a [u8], report: &mut Report) -> Option<Line<'a>> {
+pub(crate) fn check<'a>(
+    source: usize,
+    number: usize,
+    bytes: &'a [u8],
+    report: &mut Report,
+) -> Option<Line<'a>> {
     if bytes.len() > LINE_BYTES_MAX {
         let text = String::from_utf8_lossy(&bytes[..LINE_BYTES_MAX]);
         let at = Line { source, number, text: &text }.end();
@@ -188,5 +204,8 @@ mod tests {
         let line = Line { source: 0, number: 1, text: "a,bc,,d" };
         let fields: Vec<_> = line.whole().split(',').map(|field| (field.start, field.text)).collect();
         assert_eq!(fields, [(0, "a"), (2, "bc"), (5, ""), (6, "d")]);
+        let (_, field) = line.whole().split_once('b').unwrap();
+        let words: Vec<_> = field.words().map(|field| (field.start, field.text)).collect();
+        assert_eq!(words, [(3, "c"), (6, "d")]);
     }
 }

@@ -143,14 +143,14 @@ fn assignment<'a>(
     Some(Statement::Property(owner, assignment))
 }
 
-fn report_value(value: Field<'_>, property: &Property, report: &mut Report) {
+pub(crate) fn report_value(value: Field<'_>, property: &Property, report: &mut Report) {
     let Property { name, .. } = property;
     let noted = if value.text.is_empty() {
         report.fault(value, "bad-value", format_args!("no value for `{name}`"))
     } else {
         report.fault(value, "bad-value", format_args!("bad value {} for `{name}`", Quoted(value.text)))
     };
-    noted.hint(format_args!("it takes {}", property.values()));
+    noted.hint_with(|| Some(property.hint_about(value.text)));
 }
 
 /// The property that the mode column names.
@@ -175,7 +175,7 @@ fn find(record: &Record<'_>, report: &mut Report) -> Option<&'static Property> {
 }
 
 /// A property, or a mode without a level, that may be meant by a name that is none.
-fn name_meant(name: &str) -> Option<&'static str> {
+pub(crate) fn name_meant(name: &str) -> Option<&'static str> {
     let words = property::REGISTRY.iter().flat_map(Property::names).chain(Mode::ALL.map(Mode::as_str));
     suggest::nearest(name, words.filter(|&word| word != name))
 }

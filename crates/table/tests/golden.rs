@@ -10,12 +10,15 @@ use std::fmt::{Debug, Write};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use clinit_engine::care::{Care, Links, Listen, ListenAddress, NOTHING, Readiness};
+use clinit_engine::logging::Logging;
+use clinit_engine::name::Tag;
 use clinit_engine::spec::{Command, EntrySpec, KillScope, Levels, Policy, StopPolicy, ThrottlePolicy};
 use clinit_engine::surroundings::Surroundings;
 use clinit_table::{Dialect, ParseOptions, Parsed, Setting, Source, parse, render};
 
 /// What the cases must show between them; the rest takes tables too large for a file to read.
-const CODES: [&str; 26] = [
+const CODES: [&str; 29] = [
     "bad-group",
     "bad-level",
     "bad-tag",
@@ -25,6 +28,7 @@ const CODES: [&str; 26] = [
     "duplicate-tag",
     "empty-table",
     "forgotten-level",
+    "link-cycle",
     "missing-columns",
     "missing-command",
     "missing-group",
@@ -33,6 +37,8 @@ const CODES: [&str; 26] = [
     "missing-tag",
     "more-faults",
     "more-warnings",
+    "never-together",
+    "no-effect",
     "not-a-setting",
     "not-utf8",
     "reserved-group",
@@ -96,6 +102,7 @@ fn show(parsed: &Parsed) -> String {
     show_setting(&mut text, "socket_mode", settings.socket_mode.as_ref());
     show_setting(&mut text, "clstat", settings.clstat.as_ref());
     show_setting(&mut text, "log", settings.log.as_ref());
+    show_setting(&mut text, "log_folder", settings.log_folder.as_ref());
     for group in &parsed.table.groups {
         let level = group.initdefault.as_ref().map(|level| format!(" initdefault {level}"));
         writeln!(text, "group {}{}", group.name, level.unwrap_or_default()).unwrap();
@@ -125,17 +132,23 @@ fn show_entry(entry: &EntrySpec) -> String {
         Command::Direct(words) => format!("exec {words:?}"),
         Command::Shell(text) => format!("sh {text:?}"),
     };
-    let Policy { stop: StopPolicy { signal, timeout, scope }, throttle } = entry.policy;
+    let Policy { stop: StopPolicy { signal, timeout, scope }, throttle, log, care } = &entry.policy;
     let default = StopPolicy::default();
     let shown = [
-        (signal != default.signal).then(|| format!("stop_signal={signal}")),
-        (timeout != default.timeout).then(|| format!("stop_timeout={timeout:?}")),
-        (scope != KillScope::Group).then(|| format!("kill_mode={scope:?}")),
-        (throttle != ThrottlePolicy::default()).then(|| format!("{throttle:?}")),
+        (*signal != default.signal).then(|| format!("stop_signal={signal}")),
+        (*timeout != default.timeout).then(|| format!("stop_timeout={timeout:?}")),
+        (*scope != KillScope::Group).then(|| format!("kill_mode={scope:?}")),
+        (*throttle != ThrottlePolicy::default()).then(|| format!("{throttle:?}")),
         (!entry.program.cgroup).then(|| "cgroup=no".to_owned()),
-        (entry.program.output != clinit_engine::spec::Output::Inherit)
+        (entry.program.output != clinit_engine::spec::Output::Usual)
             .then(|| format!("output={:?}", entry.program.output)),
+        (**log != Logging::default()).then(|| format!("{log:?}")),
         entry.program.surroundings.as_deref().map(show_surroundings),
+        (entry.program.readiness != Readiness::Started).then(|| format!("{:?}", entry.program.readiness)),
+        entry.program.watchdog.map(|time| format!("watchdog={time:?}")),
+        (!entry.program.listen.is_empty()).then(|| show_listen(&entry.program.listen)),
+        care.as_deref().map(show_care),
+        entry.links.as_deref().map(show_links),
     ];
     let shown: Vec<_> = shown.into_iter().flatten().collect();
     format!("{} {levels} {} {command} {}", entry.tag, entry.mode, shown.join(" ")).trim_end().to_owned()
@@ -160,4 +173,37 @@ fn show_surroundings(around: &Surroundings) -> String {
         maxima.any().then(|| format!("{maxima:?}")),
     ];
     given.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn show_listen(sockets: &[Listen]) -> String {
+    let shown = sockets.iter().map(|Listen { address, mode }| match address {
+        ListenAddress::Tcp(address) => format!("listen={address}"),
+        ListenAddress::Unix(path) => format!("listen={path:?} mode={mode:03o}"),
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+/// What is done for an entry, as far as it is given.
+fn show_care(care: &Care) -> String {
+    let Care { start_timeout, health, restart, delay, retry, failover, success, .. } = care;
+    let Care { stop_command, reload, reload_timeout, on_failure, .. } = care;
+    let given = [
+        (*start_timeout != NOTHING.start_timeout).then(|| format!("start_timeout={start_timeout:?}")),
+        health.as_ref().map(|health| format!("{health:?}")),
+        (*restart != NOTHING.restart).then(|| format!("restart={restart:?}")),
+        (*delay != NOTHING.delay).then(|| format!("{delay:?}")),
+        retry.map(|retry| format!("{retry:?}")),
+        (*failover != NOTHING.failover).then(|| format!("failover={failover:?}")),
+        (!success.is_empty()).then(|| format!("success={success:?}")),
+        stop_command.as_ref().map(|command| format!("stop={command:?}")),
+        reload.as_ref().map(|reload| format!("reload={reload:?}")),
+        (*reload_timeout != NOTHING.reload_timeout).then(|| format!("reload_timeout={reload_timeout:?}")),
+        on_failure.as_ref().map(|command| format!("on_failure={command:?}")),
+    ];
+    given.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn show_links(links: &Links) -> String {
+    let list = |tags: &[Tag]| tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(",");
+    format!("after={} requires={}", list(&links.after), list(&links.requires))
 }

@@ -18,7 +18,7 @@ const NOISES: u64 = 1000;
 const INPUT_BYTES_MAX: usize = 4096;
 
 /// Pieces that the grammar gives a meaning, for noise that gets past the first column.
-const PIECES: [&str; 44] = [
+const PIECES: [&str; 56] = [
     ":",
     ":",
     ":",
@@ -63,6 +63,18 @@ const PIECES: [&str; 44] = [
     "0600",
     "TERM",
     "/bin/true $x",
+    "::after:",
+    "::requires:",
+    "readiness",
+    "fd:3",
+    "exec:x",
+    "listen",
+    "tcp:[::1]:80",
+    "reload_command",
+    "reload_signal",
+    "health_check",
+    "failover_mode",
+    "infinity",
 ];
 
 /// A random number generator that is good enough to make tables (Marsaglia's xorshift64).

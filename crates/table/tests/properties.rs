@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod looked_after;
+
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clinit_engine::care::{Care, NOTHING, Readiness};
+use clinit_engine::logging::{Destination, Full, Logging, Stamp};
 use clinit_engine::name::{GroupName, Level, Tag};
 use clinit_engine::spec::{
     Command, EntrySpec, GroupSpec, KillScope, Levels, Mode, Output, Policy, Program, StopPolicy, Table,
@@ -53,7 +57,35 @@ fn any_policy() -> impl Strategy<Value = Policy> {
     let stop = stop.prop_map(|(signal, timeout, scope)| StopPolicy { signal, timeout, scope });
     let throttle = (0..=100_u8, any_duration(), any_duration());
     let throttle = throttle.prop_map(|(starts, interval, pause)| ThrottlePolicy { starts, interval, pause });
-    (stop, throttle).prop_map(|(stop, throttle)| Policy { stop, throttle })
+    let care = proptest::option::weighted(0.4, looked_after::any_care());
+    (stop, throttle, any_logging(), care).prop_map(|(stop, throttle, log, care)| {
+        let care = care.filter(|care| *care != NOTHING).map(Arc::new);
+        Policy { stop, throttle, log: Arc::new(log), care }
+    })
+}
+
+fn any_logging() -> impl Strategy<Value = Logging> {
+    let numbers = (4096..u64::MAX, 2..=100_000_u32, any_duration());
+    let stamp = select(vec![Stamp::Tai64n, Stamp::Iso, Stamp::None]);
+    (numbers, stamp, select(vec![Full::Hold, Full::Drop])).prop_map(
+        |((size_bytes, count, hold), stamp, full)| Logging {
+            to: Destination::Usual,
+            size_bytes,
+            count,
+            stamp,
+            full,
+            hold,
+        },
+    )
+}
+
+/// Where output goes is said in one property: what the logger does with it is another's matter.
+fn any_output() -> impl Strategy<Value = (Output, Destination)> {
+    prop_oneof![
+        select(vec![Output::Inherit, Output::Null]).prop_map(|output| (output, Destination::Usual)),
+        Just((Output::Logged, Destination::Syslog)),
+        "/[a-z:/]{0,9}".prop_map(|path| (Output::Logged, Destination::Folder(path.into()))),
+    ]
 }
 
 fn any_surroundings() -> impl Strategy<Value = Surroundings> {
@@ -145,20 +177,28 @@ fn capability_names(set: Capabilities) -> String {
 
 fn any_entry() -> impl Strategy<Value = EntrySpec> {
     let around = proptest::option::weighted(0.3, any_surroundings());
-    let program = (any_command(), select(vec![Output::Inherit, Output::Null]), any::<bool>(), around);
-    let program = program.prop_map(|(command, output, cgroup, around)| {
+    let program = (any_command(), any::<bool>(), around);
+    let program = program.prop_map(|(command, cgroup, around)| {
         // A bound of a cgroup needs one.
         let cgroup = cgroup || around.as_ref().is_some_and(|around| around.maxima.any());
         let surroundings = around.filter(|around| *around != Surroundings::default()).map(Arc::new);
-        Arc::new(Program { command, output, cgroup, surroundings })
+        Program { cgroup, surroundings, ..Program::plain(command) }
     });
-    (any_levels(), select(Mode::ALL.to_vec()), program, any_policy()).prop_map(
-        |(levels, mode, program, policy)| EntrySpec {
-            tag: Tag::new("replaced").unwrap(),
-            levels,
-            mode,
-            program,
-            policy,
+    let sockets = looked_after::any_sockets();
+    let program = (program, any_output());
+    (any_levels(), select(Mode::ALL.to_vec()), program, sockets, any_policy()).prop_map(
+        |(levels, mode, (program, (output, to)), (listen, readiness, watchdog), mut policy)| {
+            policy.log = Arc::new(Logging { to, ..Logging::clone(&policy.log) });
+            // What ends is not asked.
+            let is_service = matches!(mode, Mode::Respawn | Mode::Once);
+            let (readiness, watchdog) =
+                if is_service { (readiness, watchdog) } else { (Readiness::Started, None) };
+            if let Some(care) = policy.care.take_if(|_| !is_service) {
+                let care = Care { health: None, ..Arc::unwrap_or_clone(care) };
+                policy.care = (care != NOTHING).then(|| Arc::new(care));
+            }
+            let program = Arc::new(Program { output, listen, readiness, watchdog, ..program });
+            EntrySpec { tag: Tag::new("replaced").unwrap(), levels, mode, program, policy, links: None }
         },
     )
 }
@@ -168,7 +208,7 @@ fn any_table() -> impl Strategy<Value = Table> {
         btree_set(names(), 0..5).prop_map(|names| names.into_iter().collect::<Vec<_>>()).prop_shuffle();
     let entries = vec(vec(any_entry(), 0..4), 5);
     let initdefaults = vec(proptest::option::of(any_level()), 5);
-    (groups, entries, initdefaults).prop_map(|(names, entries, initdefaults)| {
+    (groups, entries, initdefaults, any::<u64>()).prop_map(|(names, entries, initdefaults, links)| {
         let mut tags = (0..).map(|number| Tag::new(&format!("tag{number}")).unwrap());
         let is_free = |name: &String| !clinit_table::RESERVED_GROUPS.contains(&name.as_str());
         let names = names.into_iter().filter(is_free);
@@ -176,6 +216,7 @@ fn any_table() -> impl Strategy<Value = Table> {
             for entry in &mut entries {
                 entry.tag = tags.next().unwrap();
             }
+            looked_after::link(&mut entries, links);
             GroupSpec { name: GroupName::new(&name).unwrap(), initdefault, entries }
         });
         Table { groups: groups.collect() }
@@ -191,11 +232,20 @@ fn print(table: &Table, scatter: u64) -> String {
             let _ = writeln!(text, "{}:::initdefault:{level}", group.name);
         }
         for entry in &group.entries {
-            let line =
-                format!("{}:{}:{}:{}:{}\n", group.name, entry.tag, levels(entry), entry.mode, command(entry));
+            let line = format!(
+                "{}:{}:{}:{}:{}\n",
+                group.name,
+                entry.tag,
+                levels(entry),
+                entry.mode,
+                text_of(&entry.program.command)
+            );
             let (mut before, mut behind) = (String::new(), String::new());
             for (index, (name, value)) in properties(entry).into_iter().enumerate() {
-                let side = if scatter >> index & 1 == 0 { &mut before } else { &mut behind };
+                // Of lists the order matters: they stay on one side.
+                let is_list = name == "listen" || name == "after";
+                let bit = if is_list { 0 } else { index % 64 };
+                let side = if scatter >> bit & 1 == 0 { &mut before } else { &mut behind };
                 let _ = writeln!(side, "{}:{}::{name}:{value}", group.name, entry.tag);
             }
             text.extend([before, line, behind]);
@@ -211,22 +261,35 @@ fn levels(entry: &EntrySpec) -> String {
     }
 }
 
-fn command(entry: &EntrySpec) -> String {
-    match &entry.program.command {
+fn text_of(command: &Command) -> String {
+    match command {
         Command::Direct(words) => words.join(" "),
         Command::Shell(text) => text.to_string(),
     }
 }
 
+fn seconds(time: Duration) -> String {
+    format!("{}.{:09}s", time.as_secs(), time.subsec_nanos())
+}
+
 fn properties(entry: &EntrySpec) -> Vec<(String, String)> {
-    let seconds = |time: Duration| format!("{}.{:09}s", time.as_secs(), time.subsec_nanos());
-    let Policy { stop, throttle } = entry.policy;
+    let Policy { stop, throttle, log, .. } = &entry.policy;
     let scope = match stop.scope {
         KillScope::Group => "group",
         KillScope::Main => "main",
         KillScope::Cgroup => "cgroup",
     };
-    let output = if entry.program.output == Output::Null { "null" } else { "inherit" };
+    let output = match (entry.program.output, &log.to) {
+        (Output::Null, _) => "null".to_owned(),
+        (Output::Logged, Destination::Syslog) => "syslog".to_owned(),
+        (Output::Logged, Destination::Folder(path)) => format!("file:{path}"),
+        (Output::Inherit | Output::Usual | Output::Logged, _) => "inherit".to_owned(),
+    };
+    let stamp = match log.stamp {
+        Stamp::Tai64n => "tai64n",
+        Stamp::Iso => "iso",
+        Stamp::None => "none",
+    };
     let cgroup = if entry.program.cgroup { "yes" } else { "no" };
     let plain = [
         ("stop_signal", stop.signal.to_string()),
@@ -236,10 +299,16 @@ fn properties(entry: &EntrySpec) -> Vec<(String, String)> {
         ("throttle_interval", seconds(throttle.interval)),
         ("throttle_pause", seconds(throttle.pause)),
         ("cgroup", cgroup.into()),
-        ("output", output.into()),
+        ("output", output),
+        ("log_size", log.size_bytes.to_string()),
+        ("log_count", log.count.to_string()),
+        ("log_stamp", stamp.into()),
+        ("log_full", if log.full == Full::Hold { "hold" } else { "drop" }.into()),
+        ("log_hold", seconds(log.hold)),
     ];
     let plain = plain.into_iter().map(|(name, value)| (name.to_owned(), value));
-    plain.chain(entry.program.surroundings.as_deref().map(lines_of).unwrap_or_default()).collect()
+    let around = entry.program.surroundings.as_deref().map(lines_of).unwrap_or_default();
+    plain.chain(around).chain(looked_after::lines_of(entry)).collect()
 }
 
 /// Lines of a table in which something is often wrong.
@@ -264,9 +333,36 @@ fn any_line() -> impl Strategy<Value = String> {
         "environment",
         "memory_max",
         "run_user",
+        "after",
+        "after",
+        "requires",
+        "readiness",
+        "listen",
+        "reload_command",
+        "reload_signal",
+        "health_check",
         "nothing",
     ]);
-    let values = of(&["/bin/true", "", "no", "yes", "cgroup", "group", "1", "null", "x $y", "a:b"]);
+    let values = of(&[
+        "/bin/true",
+        "",
+        "no",
+        "yes",
+        "cgroup",
+        "group",
+        "1",
+        "null",
+        "x $y",
+        "a:b",
+        "a",
+        "b",
+        "c a",
+        "b,c",
+        "fd:4",
+        "tcp:80",
+        "unix:/x",
+        "none",
+    ]);
     (names, tags, levels, modes, values)
         .prop_map(|(group, tag, levels, mode, value)| format!("{group}:{tag}:{levels}:{mode}:{value}"))
 }

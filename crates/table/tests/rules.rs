@@ -65,7 +65,7 @@ fn an_entry_has_five_columns_and_its_command_may_hold_colons() {
     assert_eq!(entry.mode, Mode::Respawn);
     assert_eq!(entry.program.command, direct(&["/usr/sbin/httpd", "-l", "0:80"]));
     assert!(entry.program.cgroup);
-    assert_eq!(entry.program.output, Output::Inherit);
+    assert_eq!(entry.program.output, Output::Usual);
 }
 
 #[test]

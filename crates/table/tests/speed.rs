@@ -75,3 +75,42 @@ fn one_line_of_many_labels_is_read_quickly() {
     );
     assert_eq!(parsed.table.groups[0].entries.len(), 1);
 }
+
+#[test]
+fn a_hundred_thousand_entries_that_are_looked_after_are_read_quickly() {
+    let parsed = read(lines(|text, n| {
+        let _ = writeln!(
+            text,
+            "g{0}:t{n}:1:respawn:x\ng{0}:t{n}::health_check:tcp:80\ng{0}:t{n}::listen:unix:/run/{n}",
+            n % 100
+        );
+    }));
+    assert_eq!(parsed.diagnostics, []);
+}
+
+#[test]
+fn long_chains_and_cycles_of_links_are_followed_quickly() {
+    let chain = |next: fn(usize) -> usize| {
+        read(lines(|text, n| {
+            let _ = writeln!(text, "g:t{n}:1:respawn:x\ng:t{n}::requires:t{}", next(n));
+        }))
+    };
+    for parsed in [chain(|n| (n + 1) % ENTRIES), chain(|n| (n + ENTRIES - 1) % ENTRIES)] {
+        assert_eq!(parsed.faults().count(), 1);
+    }
+    // A cycle for each of many entries.
+    let parsed = read(lines(|text, n| {
+        if n % 4 == 0 {
+            let _ = writeln!(text, "g:t{n}:1:respawn:x\ng:t{n}::after:t{0}\ng:t{0}::after:t{n}", n / 8 * 4);
+        }
+    }));
+    assert!(parsed.has_faults());
+    let all = (1..10_000).map(|n| format!("t{n} ")).collect::<String>();
+    let parsed = read(lines(|text, n| {
+        let _ = writeln!(text, "g:t{n}:1:respawn:x");
+        if n % 10_000 == 0 {
+            let _ = writeln!(text, "g:t{n}::requires:{all}");
+        }
+    }));
+    assert!(!parsed.has_faults());
+}

@@ -4,6 +4,7 @@
 
 mod dependencies;
 mod licences;
+mod proofs;
 mod sources;
 
 use std::path::{Path, PathBuf};

@@ -20,7 +20,7 @@ fn files() -> Option<Vec<PathBuf>> {
 }
 
 /// All Rust files below `folder`, by their paths from the top.
-fn rust_files(folder: &str) -> Vec<PathBuf> {
+pub(crate) fn rust_files(folder: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![top().join(folder)];
     while let Some(folder) = folders.pop() {
@@ -53,7 +53,7 @@ fn crate_roots() -> Vec<PathBuf> {
     rust_sources().into_iter().filter(is_root).collect()
 }
 
-fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     String::from_utf8_lossy(&std::fs::read(top().join(path)).unwrap()).into_owned()
 }
 
@@ -74,6 +74,15 @@ fn unsafe_code_is_in_sys_alone() {
 fn every_crate_opens_with_its_purpose() {
     let faults = wrong(crate_roots(), |text| text.starts_with("//! "));
     none_of("the crate root opens with //!", &faults);
+}
+
+#[test]
+fn the_wall_clock_is_for_stamps_alone() {
+    let stamps = ["crates/logger/src/stamp.rs", "crates/daemon/src/engine/notes.rs"];
+    let others = rust_files("crates").into_iter().filter(|path| path.iter().any(|part| part == "src"));
+    let others = others.filter(|path| stamps.iter().all(|stamp| !path.ends_with(stamp))).collect();
+    let faults = wrong(others, |text| !text.contains("SystemTime") && !text.contains("Realtime"));
+    none_of("measure time with clinit_sys::clock: the wall clock may be set", &faults);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use clinit_table::{Dialect, nearest};
 use lexopt::{Arg, Parser, ValueExt};
 
 use super::Place;
+use super::logs::moment;
 use super::verbs::{self, RESERVED_PREFIX, Verb};
 
 /// What is to be done, and where.
@@ -26,18 +27,26 @@ pub(crate) enum Invocation {
     Usage,
     /// `--help`, of a verb or of everything.
     Help(Option<&'static Verb>),
+    /// `help WORD`
+    Topic(String),
     /// `--version`
     Version,
     /// No verb.
     Original(Original),
     /// `up [TABLE]`
     Up(Option<PathBuf>),
+    /// `daemon [TABLE]`
+    Daemon { table: Option<PathBuf>, foreground: bool },
+    /// `logs [...]`
+    Logs(Logs),
     /// `tell GROUP LEVEL`
     Tell(Tell),
     /// `status [...]`
     Status(Status),
-    /// `start`, `stop`, `restart`, `reset` or `signal` of entries
+    /// `start`, `stop`, `restart`, `reload`, `reset` or `signal` of entries
     Order(Order),
+    /// `run -- COMMAND`
+    Run(Run),
     /// `explain NAME`
     Explain(String),
     /// `plan [TABLE]`
@@ -46,6 +55,8 @@ pub(crate) enum Invocation {
     Events { follow: bool, json: bool },
     /// `check [TABLE]`
     Check(Check),
+    /// `reexec`
+    Reexec { program: Option<PathBuf>, timeout: Option<Duration> },
     /// `shutdown`
     Shutdown { now: bool, timeout: Option<Duration> },
 }
@@ -86,8 +97,21 @@ pub(crate) enum OrderKind {
     Start,
     Stop { now_only: bool },
     Restart,
+    Reload,
     Reset,
     Signal(String),
+}
+
+/// The words behind `run`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) group: Option<String>,
+    pub(crate) tag: Option<String>,
+    pub(crate) mode: Option<String>,
+    pub(crate) properties: Vec<String>,
+    pub(crate) wait: bool,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) command: Vec<String>,
 }
 
 /// The words behind `status`.
@@ -97,6 +121,7 @@ pub(crate) struct Status {
     pub(crate) level: Option<String>,
     pub(crate) clstat: Option<PathBuf>,
     pub(crate) watch: bool,
+    pub(crate) names: bool,
     pub(crate) json: bool,
 }
 
@@ -104,6 +129,18 @@ pub(crate) struct Status {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Check {
     pub(crate) table: Option<PathBuf>,
+    pub(crate) json: bool,
+}
+
+/// The words behind `logs`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Logs {
+    pub(crate) name: Option<String>,
+    pub(crate) follow: bool,
+    /// How many lines at the most, the last ones.
+    pub(crate) last: Option<usize>,
+    /// From when on, since 1970.
+    pub(crate) since: Option<Duration>,
     pub(crate) json: bool,
 }
 
@@ -131,11 +168,20 @@ struct Options {
     now: bool,
     now_only: bool,
     watch: bool,
+    names: bool,
     follow: bool,
+    foreground: bool,
+    last: Option<usize>,
+    since: Option<Duration>,
     json: bool,
     timeout: Option<Duration>,
     level: Option<String>,
     clstat: Option<PathBuf>,
+    group: Option<String>,
+    tag: Option<String>,
+    mode: Option<String>,
+    properties: Vec<String>,
+    program: Option<PathBuf>,
 }
 
 /// Reads the words behind the program's name.
@@ -157,15 +203,24 @@ pub(crate) fn parse(dialect: Dialect, words: Vec<OsString>) -> Result<Parsed, Us
             Arg::Short('d') if verb.is_none() && dialect == Dialect::Clinit => original.daemon = true,
             Arg::Short('k') if verb.is_none() => original.shutdown = true,
             Arg::Short('v') if verb.is_none() => original.verbose = true,
-            Arg::Short('f') if verb.is_some_and(|verb| verb.name == "events") => options.follow = true,
+            Arg::Short('f') if has_letter(verb, "-f") => options.follow = true,
+            Arg::Short('n') if has_letter(verb, "-n") => options.last = Some(lines(&parser.value()?)?),
             Arg::Long(name) if has_option(verb, name) => match name {
                 "wait" => options.wait = true,
                 "now" => options.now = true,
                 "now-only" => options.now_only = true,
                 "watch" => options.watch = true,
+                "names" => options.names = true,
                 "json" => options.json = true,
+                "foreground" => options.foreground = true,
+                "since" => options.since = Some(since(&parser.value()?)?),
                 "timeout" => options.timeout = Some(seconds(&parser.value()?)?),
                 "level" => options.level = Some(parser.value()?.string()?),
+                "group" => options.group = Some(parser.value()?.string()?),
+                "tag" => options.tag = Some(parser.value()?.string()?),
+                "mode" => options.mode = Some(parser.value()?.string()?),
+                "property" => options.properties.push(parser.value()?.string()?),
+                "program" => options.program = Some(parser.value()?.into()),
                 _ => options.clstat = Some(parser.value()?.into()),
             },
             Arg::Value(word) if verb.is_none() && operands.is_empty() && dialect == Dialect::Clinit => {
@@ -173,6 +228,11 @@ pub(crate) fn parse(dialect: Dialect, words: Vec<OsString>) -> Result<Parsed, Us
                     Some(found) => verb = Some(found),
                     None => operands.push(word),
                 }
+            }
+            // The rest is the command's own, options and all.
+            Arg::Value(word) if verb.is_some_and(|verb| verb.name == "run") => {
+                operands.push(word);
+                operands.extend(parser.raw_args()?);
             }
             Arg::Value(word) => operands.push(word),
             Arg::Short(_) | Arg::Long(_) => return Err(unexpected(&argument, verb)),
@@ -196,6 +256,12 @@ pub(crate) fn parse(dialect: Dialect, words: Vec<OsString>) -> Result<Parsed, Us
 fn has_option(verb: Option<&'static Verb>, name: &str) -> bool {
     let names = verb.into_iter().flat_map(|verb| verb.options).map(|(option, _)| *option);
     names.filter_map(|option| option.strip_prefix("--")?.split(' ').next()).any(|option| option == name)
+}
+
+/// Whether it gives it an option of one letter.
+fn has_letter(verb: Option<&'static Verb>, letter: &str) -> bool {
+    let names = verb.into_iter().flat_map(|verb| verb.options).map(|(option, _)| *option);
+    names.filter_map(|option| option.split(' ').next()).any(|option| option == letter)
 }
 
 fn unexpected(argument: &Arg<'_>, verb: Option<&'static Verb>) -> UsageFault {
@@ -248,9 +314,12 @@ fn finish_verb(
     operands: Vec<OsString>,
     options: Options,
 ) -> Result<Invocation, UsageFault> {
+    if verb.name == "run" {
+        return run(operands, options);
+    }
     let most = match verb.name {
         "tell" | "signal" => 2,
-        "shutdown" | "events" => 0,
+        "shutdown" | "events" | "reexec" => 0,
         _ => 1,
     };
     let shape = format!("usage: clinit {} {}", verb.name, verb.usage.unwrap_or_default());
@@ -260,6 +329,13 @@ fn finish_verb(
     let mut operands = operands.into_iter();
     Ok(match verb.name {
         "up" => Invocation::Up(operands.next().map(PathBuf::from)),
+        "daemon" => {
+            Invocation::Daemon { table: operands.next().map(PathBuf::from), foreground: options.foreground }
+        }
+        "logs" => {
+            let Options { follow, last, since, json, .. } = options;
+            Invocation::Logs(Logs { name: operands.next().map(text).transpose()?, follow, last, since, json })
+        }
         "tell" => {
             let (Some(group), Some(level)) = (operands.next(), operands.next()) else {
                 return Err(fault("tell wants a group and a level", &shape));
@@ -271,19 +347,23 @@ fn finish_verb(
             Invocation::Tell(Tell { group: text(group)?, level: text(level)?, wait, timeout })
         }
         "status" => {
-            let Options { level, clstat, watch, json, .. } = options;
+            let Options { level, clstat, watch, names, json, .. } = options;
             if watch && (json || clstat.is_some()) {
                 return Err(fault("--watch goes with neither --json nor --clstat", &shape));
+            }
+            if names && (json || watch || clstat.is_some()) {
+                return Err(fault("--names goes with none of --json, --watch and --clstat", &shape));
             }
             Invocation::Status(Status {
                 name: operands.next().map(text).transpose()?,
                 level,
                 clstat,
                 watch,
+                names,
                 json,
             })
         }
-        "start" | "stop" | "restart" | "reset" | "signal" => {
+        "start" | "stop" | "restart" | "reload" | "reset" | "signal" => {
             let Some(name) = operands.next() else {
                 return Err(fault(&format!("{} wants a group or an entry", verb.name), &shape));
             };
@@ -291,6 +371,7 @@ fn finish_verb(
                 ("start", _) => OrderKind::Start,
                 ("stop", _) => OrderKind::Stop { now_only: options.now_only },
                 ("restart", _) => OrderKind::Restart,
+                ("reload", _) => OrderKind::Reload,
                 ("reset", _) => OrderKind::Reset,
                 (_, Some(signal)) => OrderKind::Signal(text(signal)?),
                 (_, None) => return Err(fault("signal wants a signal", &shape)),
@@ -301,11 +382,30 @@ fn finish_verb(
             Some(name) => Invocation::Explain(text(name)?),
             None => return Err(fault("explain wants a group or an entry", &shape)),
         },
+        "help" => match operands.next() {
+            Some(topic) => Invocation::Topic(text(topic)?),
+            None => Invocation::Help(None),
+        },
         "plan" => Invocation::Plan(Check { table: operands.next().map(PathBuf::from), json: options.json }),
         "events" => Invocation::Events { follow: options.follow, json: options.json },
         "check" => Invocation::Check(Check { table: operands.next().map(PathBuf::from), json: options.json }),
+        "reexec" => Invocation::Reexec { program: options.program, timeout: options.timeout },
         _ => Invocation::Shutdown { now: options.now, timeout: options.timeout },
     })
+}
+
+fn run(operands: Vec<OsString>, options: Options) -> Result<Invocation, UsageFault> {
+    if operands.is_empty() {
+        return Err(fault("run wants a command", "such as clinit run -- sleep 1000"));
+    }
+    let word = |word: OsString| {
+        word.into_string().map_err(|word| {
+            fault(&format!("{} is no text in UTF-8", word.display()), "put such words into a script")
+        })
+    };
+    let command = operands.into_iter().map(word).collect::<Result<Vec<_>, _>>()?;
+    let Options { group, tag, mode, properties, wait, timeout, .. } = options;
+    Ok(Invocation::Run(Run { group, tag, mode, properties, wait, timeout, command }))
 }
 
 fn text(word: OsString) -> Result<String, UsageFault> {
@@ -319,6 +419,18 @@ fn seconds(word: &OsStr) -> Result<Duration, UsageFault> {
     let time = number.and_then(|number| Duration::try_from_secs_f64(number).ok());
     time.ok_or_else(|| {
         fault(&format!("{} is no number of seconds", word.display()), "such as --timeout 30 or --timeout 0.5")
+    })
+}
+
+fn lines(word: &OsStr) -> Result<usize, UsageFault> {
+    let number = word.to_str().and_then(|word| word.parse().ok());
+    number.ok_or_else(|| fault(&format!("{} is no number of lines", word.display()), "such as -n 100"))
+}
+
+fn since(word: &OsStr) -> Result<Duration, UsageFault> {
+    word.to_str().and_then(moment).ok_or_else(|| {
+        let hint = "such as --since 10m, 2h, 1d, 2026-07-14 or 2026-07-14T09:30";
+        fault(&format!("{} is no time", word.display()), hint)
     })
 }
 
@@ -364,7 +476,7 @@ mod tests {
 
     #[test]
     fn verbs_of_later_versions_are_reserved_now() {
-        for line in ["logs web", "import-services /service", "cluster"] {
+        for line in ["drain web", "import-services /service", "cluster"] {
             let fault = parsed(line).unwrap_err();
             assert!(fault.message.contains("later version"), "{fault:?}");
             assert!(fault.hint.unwrap().contains("clinit tell"));
@@ -384,6 +496,18 @@ mod tests {
     }
 
     #[test]
+    fn behind_run_all_is_the_commands_own() {
+        let line = "run --tag x --property nice=5 --property umask=022 --wait -- ls --wait -s a";
+        let Invocation::Run(run) = invocation(line) else { panic!() };
+        assert_eq!((run.tag.as_deref(), run.wait), (Some("x"), true));
+        assert_eq!(run.properties, ["nice=5", "umask=022"]);
+        assert_eq!(run.command, ["ls", "--wait", "-s", "a"]);
+        let Invocation::Run(run) = invocation("run ls -l -- status") else { panic!() };
+        assert_eq!(run.command, ["ls", "-l", "--", "status"]);
+        assert!(parsed("run").is_err() && parsed("run --wait --").is_err());
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
         for line in [
             "-d web start",
@@ -392,8 +516,15 @@ mod tests {
             "tell web",
             "status a b",
             "check --wait",
+            "status --names --json",
+            "help a b",
             "status -d",
             "shutdown x",
+            "logs a b",
+            "logs -n some",
+            "logs --since soon",
+            "status -f",
+            "up --foreground",
         ] {
             assert!(parsed(line).is_err(), "{line}");
         }

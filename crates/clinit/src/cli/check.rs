@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clinit_daemon::machine::missing;
 use clinit_daemon::paths::Paths;
+use clinit_daemon::start::Prepared;
 use clinit_table::{Diagnostic, ParseOptions, Severity, lint, load, parse, render, render_one_line};
 use serde_json::{Value, json};
 
@@ -47,7 +48,9 @@ pub(crate) fn run(place: &Place, check: &Check) -> Exit {
 }
 
 /// Says what is wrong with a table that is run all the same.
-pub(crate) fn warn(diagnostics: &[Diagnostic]) {
+pub(crate) fn warn_of(prepared: &Prepared) {
+    prepared.remarks.iter().for_each(|remark| say::note(&format!("clinit: {remark}")));
+    let diagnostics = &prepared.diagnostics;
     for diagnostic in diagnostics {
         say::note(&format!("clinit: {}", render_one_line(diagnostic)));
         if let Some(hint) = &diagnostic.hint {

@@ -38,20 +38,22 @@ pub(crate) fn run(place: &Place, original: &Original) -> Exit {
     }
 }
 
-fn launch(place: &Place) -> Launch {
+/// In the background there is nobody to read what entries print: there it is kept.
+fn launch(place: &Place, keeps_logs: bool) -> Launch {
     Launch {
         table: place.table.clone(),
         socket: place.socket.clone(),
         dialect: place.dialect,
         manner: Manner::Daemon,
         color: false,
+        keeps_logs,
     }
 }
 
 fn daemon(place: &Place) -> Exit {
-    match prepare(&launch(place)) {
+    match prepare(&launch(place, false)) {
         Ok(prepared) => {
-            check::warn(&prepared.diagnostics);
+            check::warn_of(&prepared);
             say::start_error(&prepared.become_keeper())
         }
         Err(error) => say::start_error(&error),
@@ -68,8 +70,8 @@ fn connect_or_start_by(place: &Place, by: Instant) -> Result<Client, Result<Exit
         Err(ClientError::NoDaemon { .. }) => {}
         result => return result.map_err(Err),
     }
-    let started = prepare(&launch(place)).and_then(|prepared| {
-        check::warn(&prepared.diagnostics);
+    let started = prepare(&launch(place, true)).and_then(|prepared| {
+        check::warn_of(&prepared);
         prepared.start_keeper()
     });
     match started {

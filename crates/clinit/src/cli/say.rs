@@ -1,5 +1,6 @@
 //! Output. A reader who has gone away is no error.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::io::{self, Write};
 
@@ -16,15 +17,26 @@ pub(crate) fn line(text: &str) -> Exit {
 
 /// Prints a line, and fails when nobody reads any more.
 pub(crate) fn line_or_gone(text: &str) -> io::Result<()> {
+    lines_or_gone("", text)
+}
+
+/// The same behind what a terminal is to obey.
+pub(crate) fn lines_or_gone(command: &str, text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{text}")?;
+    writeln!(out, "{command}{}", harmless(text))?;
     out.flush()
+}
+
+/// What no terminal obeys: services, their files and whoever answers at a socket may say anything.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    let is_obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if text.contains(is_obeyed) { text.replace(is_obeyed, "\u{fffd}").into() } else { text.into() }
 }
 
 /// Prints text that has its line ends.
 pub(crate) fn text_as_it_is(text: &str) -> Exit {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(harmless(text).as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::System,
         Ok(()) | Err(_) => Exit::Done,
     }
@@ -40,7 +52,7 @@ pub(crate) fn error(message: &str, hint: Option<&str>) {
 
 /// Prints a line to standard error.
 pub(crate) fn note(text: &str) {
-    let _nobody_reads = writeln!(io::stderr(), "{text}");
+    let _nobody_reads = writeln!(io::stderr(), "{}", harmless(text));
 }
 
 /// Says why the daemon did not do as asked; the exit code for it.
@@ -74,4 +86,15 @@ pub(crate) fn usage(dialect: Dialect) {
         Dialect::IsInit => "usage: isinit [-h] [-k] [-c TABLE] [-s SOCKET] [[GROUP] LEVEL]",
     });
     note("       clinit VERB ...; clinit --help lists the verbs");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_printed() {
+        assert_eq!(harmless("a\tb\u{e4}\n"), "a\tb\u{e4}\n");
+        assert_eq!(harmless("\u{1b}]0;x\u{7}\u{9b}2J\r\n"), "\u{fffd}]0;x\u{fffd}\u{fffd}2J\u{fffd}\n");
+    }
 }

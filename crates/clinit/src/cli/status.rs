@@ -1,15 +1,17 @@
 //! `clinit status [GROUP | GROUP/TAG | TAG]`
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
 use clinit_control::CallError;
-use clinit_control::client::ClientError;
+use clinit_control::client::{Client, ClientError};
 use clinit_control::interface::{EntryState, EntryStatus, GroupStatus, Status as Call, StatusReply};
 use serde_json::json;
 
 use super::arguments::Status;
 use super::exit::Exit;
+use super::explain::log_words;
 use super::{Place, say};
 
 /// Runs the verb.
@@ -31,7 +33,7 @@ pub(crate) fn run(place: &Place, status: &Status) -> Exit {
                     Err(_) => Exit::System,
                 };
             }
-            say::text_as_it_is(&table(&reply.groups))
+            say::text_as_it_is(&if status.names { names(&reply.groups) } else { table(&reply.groups) })
         }
         Err(error) => say::client_error(&error),
     }
@@ -48,8 +50,7 @@ fn watch(place: &Place, status: &Status) -> Exit {
                         .retain(|group| group.level.as_ref().is_some_and(|has| has.as_str() == level));
                 }
                 // Home, the table, and nothing of what stood there before.
-                let text = format!("\u{1b}[H\u{1b}[J{}", table(&reply.groups));
-                if say::line_or_gone(&text).is_err() {
+                if say::lines_or_gone("\u{1b}[H\u{1b}[J", &table(&reply.groups)).is_err() {
                     return Exit::Done;
                 }
             }
@@ -61,7 +62,11 @@ fn watch(place: &Place, status: &Status) -> Exit {
 
 /// A bare name is a group's, else a tag.
 pub(super) fn ask(place: &Place, name: Option<&str>) -> Result<StatusReply, ClientError> {
-    let mut client = place.connect()?;
+    ask_over(&mut place.connect()?, name)
+}
+
+/// The same over a connection that is there.
+pub(super) fn ask_over(client: &mut Client, name: Option<&str>) -> Result<StatusReply, ClientError> {
     let Some(name) = name else { return client.status(&Call::default()) };
     let of_tag = Call { group: None, tag: Some(name.to_owned()) };
     if name.contains('/') {
@@ -80,6 +85,22 @@ pub(super) fn ask(place: &Place, name: Option<&str>) -> Result<StatusReply, Clie
     })
 }
 
+/// What there is, for scripts that cannot read JSON: names hold no blanks. A level stands once.
+fn names(groups: &[GroupStatus]) -> String {
+    let mut text = String::new();
+    for GroupStatus { name, entries, .. } in groups {
+        let _infallible = writeln!(text, "group {name}");
+        let levels: BTreeSet<_> = entries.iter().flat_map(|entry| &entry.levels).collect();
+        for level in levels {
+            let _infallible = writeln!(text, "level {name} {level}");
+        }
+        for entry in entries {
+            let _infallible = writeln!(text, "entry {name}/{}", entry.tag);
+        }
+    }
+    text
+}
+
 const HEAD: [&str; 7] = ["GROUP/ENTRY", "LEVEL", "STATE", "PID", "SINCE", "RESTARTS", "LAST EXIT"];
 
 /// A table for people: a row for each group, and below it one for each of its entries.
@@ -93,7 +114,10 @@ fn table(groups: &[GroupStatus]) -> String {
         };
         let none = String::new;
         let since = if group.told { span(group.since_ms) } else { "-".to_owned() };
-        rows.push([group.name.to_string(), level, group.state.to_string(), none(), since, none(), none()]);
+        // What was made by hand has no level to stand at.
+        let state = if group.transient { "-".to_owned() } else { group.state.to_string() };
+        let notes = if group.fallen { "taken down: an entry was given up" } else { "" };
+        rows.push([group.name.to_string(), level, state, none(), since, none(), notes.to_owned()]);
         rows.extend(group.entries.iter().map(row));
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -106,6 +130,13 @@ fn table(groups: &[GroupStatus]) -> String {
         }
         text.push_str(line.trim_end());
         text.push('\n');
+    }
+    for (group, entry) in
+        groups.iter().flat_map(|group| group.entries.iter().map(move |entry| (group, entry)))
+    {
+        if let Some(words) = entry.log.as_ref().and_then(log_words) {
+            let _infallible = writeln!(text, "{}/{}: {words}", group.name, entry.tag);
+        }
     }
     text
 }
@@ -127,20 +158,35 @@ fn row(entry: &EntryStatus) -> [String; 7] {
     ]
 }
 
-/// How it ended last, why it is as it is, and what follows.
+/// How it ended last, why it is as it is, what it says of itself, and what follows.
 fn last_exit(entry: &EntryStatus) -> String {
     let mut parts = Vec::new();
+    if entry.transient {
+        parts.push(format!("transient, {}", entry.mode));
+    }
     if let Some(exit) = &entry.last_exit {
         let ago = entry.last_exit_ms.map(|ms| format!(" {} ago", span(ms))).unwrap_or_default();
         parts.push(format!("{exit}{ago}"));
     }
     parts.extend(entry.why.clone());
-    let follows = match entry.state {
-        EntryState::Stopping => "killed",
-        _ => "started again",
-    };
-    parts.extend(entry.until_ms.map(|ms| format!("{follows} in {}", span(ms))));
+    if entry.reloading {
+        parts.push("reloading".to_owned());
+    }
+    if let (Some(misses @ 1..), Some(most)) = (entry.misses, entry.misses_max) {
+        parts.push(format!("health check failed {misses} of {most} times"));
+    }
+    parts.extend(entry.until_ms.map(|ms| match entry.state {
+        EntryState::Stopping => format!("killed in {}", span(ms)),
+        EntryState::Running => format!("restarted in {} if it is not ready by then", span(ms)),
+        _ => format!("started again in {}", span(ms)),
+    }));
+    parts.extend(entry.says.as_deref().map(|text| format!("says: {}", printable(text))));
     parts.join("; ")
+}
+
+/// What a program says of itself, without what a terminal would obey.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// A length of time in its two largest units.

@@ -5,6 +5,7 @@ use clinit_control::interface::{GroupState, Outcome, Tell as Call};
 
 use super::arguments::Tell;
 use super::exit::Exit;
+use super::progress::Progress;
 use super::{Place, or_for_ever, say};
 
 /// Runs the verb.
@@ -25,7 +26,14 @@ fn attempt(place: &Place, tell: &Tell) -> Result<Exit, ClientError> {
         }
         return Ok(say::line(&reply.reply));
     }
-    let reply = client.tell_and_wait(&call, or_for_ever(tell.timeout))?;
+    let mut progress = Progress::new(place, &tell.group);
+    let reply = client.call_and_wait(&call, or_for_ever(tell.timeout), progress.pulse(), |reply| {
+        if reply.is_none() {
+            progress.beat();
+        }
+    });
+    drop(progress);
+    let reply = reply?;
     if let Some(warning) = &reply.warning {
         say::note(&format!("clinit: warning: {warning}"));
     }
@@ -40,7 +48,7 @@ fn attempt(place: &Place, tell: &Tell) -> Result<Exit, ClientError> {
     Ok(match (reply.outcome, reply.state) {
         (Some(Outcome::Settled), Some(GroupState::Failed)) => {
             say::line(&format!("{group} {level} FAILED"));
-            say::note(&format!("hint: clinit status {group} shows which test failed"));
+            say::note(&format!("hint: clinit explain {group} says why"));
             Exit::Failed
         }
         (Some(Outcome::Settled), Some(state)) => {

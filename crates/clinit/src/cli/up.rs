@@ -19,10 +19,11 @@ pub(crate) fn run(place: &Place, table: Option<PathBuf>) -> Exit {
         dialect: place.dialect,
         manner: Manner::Up,
         color,
+        keeps_logs: false,
     };
     match prepare(&launch) {
         Ok(prepared) => {
-            check::warn(&prepared.diagnostics);
+            check::warn_of(&prepared);
             let (table, socket) = (prepared.setup.table.display(), prepared.setup.socket.display());
             say::line(&format!("clinit | running {table}; Ctrl-C stops it; in another terminal:"));
             say::line(&format!("clinit |   clinit -s {socket} status"));

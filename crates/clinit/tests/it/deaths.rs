@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use crate::command::finish;
 use crate::daemon::Daemon;
 use crate::place::number;
-use crate::process::{is_alive, is_gone, parent, send, state};
+use crate::process::{is_alive, is_gone, kill, parent, send, state};
 use crate::script::slow;
 use crate::wait::{eventually, wait_for};
 
@@ -22,14 +22,6 @@ fn running() -> Daemon {
     daemon.settle("web", "1", "DONE");
     eventually("its first words", || daemon.lines("lives").len() == 1);
     daemon
-}
-
-/// Kills processes of the daemon at one moment: stopped first, so that none sees another die.
-fn kill(pids: &[u32]) {
-    for signal in [Signal::STOP, Signal::KILL] {
-        pids.iter().for_each(|&pid| send(pid, signal));
-    }
-    eventually("that they are dead", || !pids.iter().any(|&pid| is_alive(pid)));
 }
 
 /// Kills all that the daemon consists of.

@@ -50,6 +50,20 @@ fn a_daemon_with_twenty_services_does_not_wake() {
 }
 
 #[test]
+fn a_daemon_that_keeps_what_was_printed_does_not_wake() {
+    let table: String =
+        (0..20).map(|n| format!("web:service{n}:1,:respawn:echo hello; exec sleep 1000\n")).collect();
+    let place = crate::place::Place::new(&table);
+    let mut command = place.command();
+    command.args(["-c", "cltab", "-s", "init.s", "daemon", "--foreground"]);
+    let daemon = Daemon::by(place, &mut command);
+    daemon.settle("web", "1", "DONE");
+    daemon.kept("web/service19").wait_lines(&["hello"]);
+    daemon.wait_clstat(&["web 1 DONE"]);
+    is_idle(&daemon);
+}
+
+#[test]
 fn up_with_twenty_services_does_not_wake() {
     let daemon = Daemon::up(&twenty_services());
     daemon.wait_group("web", "1", "DONE");

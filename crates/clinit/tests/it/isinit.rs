@@ -61,6 +61,7 @@ fn its_paths_are_those_of_old() {
     let isinit = |words: &str| {
         let mut command = unprivileged_as(&place, "isinit", words);
         command.env("XDG_RUNTIME_DIR", place.path("run")).env("XDG_CONFIG_HOME", place.path("config"));
+        command.env("XDG_STATE_HOME", place.path("config"));
         run(&mut command)
     };
     isinit("web start").is(0, "", "");
@@ -86,7 +87,8 @@ fn it_knows_no_verbs_and_no_d() {
 #[test]
 fn settings_are_told_by_their_fourth_column() {
     let place = place("");
-    place.write("cltab", format!("::anything:socket:is.s\n:::initstat:is.stat\n{WEB}"));
+    let logs = place.path("logs").display().to_string();
+    place.write("cltab", format!("::anything:socket:is.s\n:::initstat:is.stat\n:::log_folder:{logs}\n{WEB}"));
     let said = run(command(&place).args(["-c", "cltab", "web", "start"]));
     said.is(0, "", "");
     eventually("the status file", || place.read("is.stat") == "Cluster::Init::Group web start DONE\n");

@@ -22,11 +22,11 @@ const TABLE: &str = "web:both:1,2:respawn:echo $$ >> both; exec sleep 1000\n\
 const KILLS: usize = 10;
 
 /// A multiplicative generator: the moments differ, and are the same in every run.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
     /// A number below `bound`.
-    fn roll(&mut self, bound: u64) -> u64 {
+    pub(crate) fn roll(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound
     }

@@ -65,11 +65,16 @@ impl Place {
         self.chmod(name, 0o755);
     }
 
-    /// Writes the table, with a setting that keeps the status file here. At once, as editors do.
+    /// Writes the table, with settings that keep status file and logs here. At once, as editors do.
     pub(crate) fn write_table(&self, text: &str) {
         self.write(
             "cltab.new",
-            format!("{}\n:::clstat:{}\n", text.trim_end(), self.path("clstat").display()),
+            format!(
+                "{}\n:::clstat:{}\n:::log_folder:{}\n",
+                text.trim_end(),
+                self.path("clstat").display(),
+                self.path("logs").display()
+            ),
         );
         fs::rename(self.path("cltab.new"), self.path("cltab")).unwrap();
     }
@@ -128,6 +133,11 @@ impl Place {
     pub(crate) fn begin(&self, words: &str) -> Child {
         let mut command = self.command();
         command.args(["-c", "cltab", "-s", "init.s"]).args(words.split_whitespace());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Starts a command, to be waited for.
+    pub(crate) fn begin_into(&self, command: &mut Command) -> Child {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
@@ -196,10 +206,11 @@ impl Place {
         })
     }
 
-    /// The main process of an entry that runs.
+    /// The main process of an entry that runs, ready or not.
     #[track_caller]
     pub(crate) fn pid(&self, tag: &str) -> u32 {
-        number(&self.wait_entry(tag, "running")["pid"])
+        let runs = |entry: &Value| entry["state"] == "running" || entry["state"] == "ready";
+        number(&wait_for(&format!("entry {tag} running"), || Some(self.entry(tag)).filter(runs))["pid"])
     }
 
     /// The status file.
@@ -217,6 +228,12 @@ impl Place {
     /// Whether a process belongs here: the daemon's own, or a service.
     fn owns(&self, pid: u32) -> bool {
         self.role(pid).is_some() || self.is_service(pid)
+    }
+
+    /// Whether a process ends with this place: its own, and what writes over its environment (redis) and is here.
+    fn is_to_end(&self, pid: u32) -> bool {
+        let cwd = fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
+        self.owns(pid) || cwd.starts_with(&self.folder)
     }
 
     /// Whether a process is a service of this place, or a child of one, as its environment tells.
@@ -263,12 +280,12 @@ impl Place {
             self.processes().into_iter().filter_map(|pid| self.cgroup_of(pid)).collect();
         let by = Instant::now() + DEADLINE;
         for round in 0.. {
-            let left = self.processes();
+            let left = living(|pid| self.is_to_end(pid));
             if left.is_empty() || Instant::now() > by {
                 break;
             }
             let signal = if round < 2 { Signal::STOP } else { Signal::KILL };
-            left.into_iter().for_each(|pid| process::send_if(pid, signal, |pid| self.owns(pid)));
+            left.into_iter().for_each(|pid| process::send_if(pid, signal, |pid| self.is_to_end(pid)));
         }
         cgroups.iter().for_each(|cgroup| cgroup2::remove(cgroup));
     }

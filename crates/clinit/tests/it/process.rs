@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
+use crate::wait::eventually;
+
 /// The numbers and letters of /proc/PID/stat behind the name: state, parent, process group, session.
 fn stat(pid: u32) -> Option<Vec<String>> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -78,6 +80,15 @@ pub(crate) fn all() -> Vec<u32> {
 /// Sends a signal to a process that is known to be the test's own.
 pub(crate) fn send(pid: u32, signal: Signal) {
     let _gone = kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal);
+}
+
+/// Kills processes at one moment: stopped first, so that none sees another die.
+#[track_caller]
+pub(crate) fn kill(pids: &[u32]) {
+    for signal in [Signal::STOP, Signal::KILL] {
+        pids.iter().for_each(|&pid| send(pid, signal));
+    }
+    eventually("that they are dead", || !pids.iter().any(|&pid| is_alive(pid)));
 }
 
 /// Sends a signal to a process if it is still the one that `is_it` knows, whoever else has its number now.

@@ -138,3 +138,15 @@ fn the_daemons_own_status_file_is_read_the_same_way() {
     daemon.wait_clstat(&["web 2 DONE"]);
     daemon.bare("status --clstat clstat").is(0, "GROUP  LEVEL  STATE\nweb    2      DONE\n", "");
 }
+
+#[test]
+fn names_are_told_a_line_each() {
+    let daemon = Daemon::start(
+        "web:httpd:12:respawn:sleep 1000\nweb:clean:0,2:wait:true\nmail:smtpd:on,:off:x\n:::output:null\n",
+    );
+    let web = "group web\nlevel web 0\nlevel web 1\nlevel web 2\nentry web/httpd\nentry web/clean\n";
+    let mail = "group mail\nlevel mail on\nentry mail/smtpd\n";
+    daemon.clinit("status --names").is(0, &format!("{mail}{web}"), "");
+    daemon.clinit("status mail --names").is(0, mail, "");
+    daemon.clinit("status --names --json").fails(2, &["--names goes with none of"]);
+}

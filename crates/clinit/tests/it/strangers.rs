@@ -41,13 +41,31 @@ fn they_may_change_nothing() {
     daemon.settle("web", "start", "DONE");
     let httpd = daemon.pid("httpd");
     daemon.write_table("web:other:start,:respawn:sleep 1000\n");
-    for words in
-        ["tell web stop", "tell web stop --wait", "web stop", "", "-v", "-k", "shutdown", "shutdown --now"]
-    {
+    for words in [
+        "tell web stop",
+        "tell web stop --wait",
+        "web stop",
+        "",
+        "-v",
+        "-k",
+        "shutdown",
+        "shutdown --now",
+        "start web/httpd",
+        "stop web/httpd",
+        "restart web/httpd",
+        "reload web/httpd",
+        "reset web/httpd",
+        "signal web/httpd KILL",
+        "run -- true",
+        "plan",
+        "reexec",
+    ] {
         let said = clinit(&daemon, words);
         said.fails(5, &["clinit: not permitted: to ", "hint: only root and the user who runs the daemon"]);
         assert_eq!(said.out, "", "{words}");
     }
+    // Where codes of a command are passed on, its own are others.
+    clinit(&daemon, "run --wait -- true").fails(115, &["not permitted: to run a command"]);
     assert_eq!(daemon.pid("httpd"), httpd);
     assert!(daemon.entry("other").is_null(), "not even the table was reread");
 }

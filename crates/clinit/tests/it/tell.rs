@@ -21,7 +21,7 @@ fn with_wait_it_returns_when_the_group_has_the_level() {
     daemon.clinit("tell web 1 --wait").is(0, "web 1 DONE\n", "");
     assert!(daemon.has("done"));
     daemon.clinit("tell web 2 --wait").is(0, "web 2 PASSED\n", "");
-    let complaint = "clinit: web/fails: failed: exited 1\nhint: clinit status web shows which test failed\n";
+    let complaint = "clinit: web/fails: failed: exited 1\nhint: clinit explain web says why\n";
     daemon.clinit("tell web 3 --wait").is(1, "web 3 FAILED\n", complaint);
     // Told again, it is so already.
     daemon.clinit("tell web 3 --wait").fails(1, &["hint"]);

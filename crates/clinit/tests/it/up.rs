@@ -189,7 +189,10 @@ fn its_own_socket_is_in_the_users_folder_and_goes_too() {
     daemon.wait_file("started");
     let socket = names(&daemon.path("run/clinit")).remove(0);
     assert!(socket.starts_with(&format!("up-{}-", daemon.child_pid())) && socket.ends_with(".s"), "{socket}");
-    assert_eq!(names(&daemon.path("run/clinit")), [socket.clone(), format!("{socket}.state")]);
+    assert_eq!(
+        names(&daemon.path("run/clinit")),
+        [socket.clone(), format!("{socket}.notify"), format!("{socket}.state")]
+    );
     assert!(
         daemon.out().contains(&format!("clinit -s {}/{socket} status", daemon.path("run/clinit").display()))
     );

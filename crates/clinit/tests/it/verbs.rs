@@ -6,10 +6,11 @@ use crate::command::finish;
 use crate::daemon::Daemon;
 use crate::place::Place;
 
-const VERBS: [&str; 5] = ["up", "tell", "status", "check", "shutdown"];
+const VERBS: [&str; 8] = ["up", "tell", "status", "reload", "run", "check", "shutdown", "reexec"];
 
 /// All words that are verbs, some of them of later versions.
-const TAKEN: [&str; 31] = [
+const TAKEN: [&str; 32] = [
+    "help",
     "up",
     "daemon",
     "tell",
@@ -46,13 +47,14 @@ const TAKEN: [&str; 31] = [
 const EXIT_CODES: &str = "
 exit codes:
   0  done as asked
-  1  not as asked: faults in a table, a group FAILED, no such group or entry
+  1  not as asked: faults in a table, a group FAILED, no such group or entry, a program refused
   2  the command line makes no sense
   3  no daemon answers
   4  the time given with --timeout is over; what was begun goes on
   5  this user may not
   6  another daemon has the socket
   7  the system refused something; the message says what
+  8  the daemon was lost meanwhile, and what came of it cannot be told
 ";
 
 #[test]
@@ -76,8 +78,35 @@ fn the_help_of_every_verb_has_an_example_and_the_exit_codes() {
         assert!(help.contains(&format!("usage: clinit {verb}")), "{help}");
         let (_, examples) = help.split_once("\nexamples:\n").unwrap();
         assert!(examples.starts_with(&format!("  clinit {verb} ")), "{help}");
-        assert!(help.ends_with(EXIT_CODES), "{help}");
+        assert!(help.contains(EXIT_CODES), "{help}");
         assert_eq!(place.bare(&format!("{verb} -h")).done(), help);
+    }
+}
+
+#[test]
+fn help_explains_verbs_properties_and_modes() {
+    let place = Place::new("");
+    assert_eq!(place.bare("help").done(), place.bare("--help").done());
+    assert_eq!(place.bare("help stop").done(), place.bare("stop --help").done());
+    let properties = place.bare("help properties").done();
+    assert!(properties.contains("\nStopping:\n  stop_signal   the signal that asks"), "{properties}");
+    let property = place.bare("help stop_timeout").done();
+    assert!(property.starts_with("stop_timeout: how long a process may take"), "{property}");
+    for row in ["values    a time such as 20", "default   10s", "set for   table, group, entry", "at once"] {
+        assert!(property.contains(row), "{row}: {property}");
+    }
+    let by_alias = place.bare("help initstat").done();
+    assert!(by_alias.starts_with("clstat: ") && by_alias.ends_with("also      initstat\n"), "{by_alias}");
+    assert!(place.bare("help modes").done().contains("\n  respawn  runs always"));
+    let said = place.bare("help stop_timeuot");
+    said.is(2, "", "clinit: no help about stop_timeuot\nhint: did you mean clinit help stop_timeout?\n");
+}
+
+#[test]
+fn help_about_a_word_that_is_verb_and_property_tells_of_both() {
+    let help = Place::new("").bare("help restart").done();
+    for words in ["usage: clinit restart", "\nproperty restart: ", "on-failure"] {
+        assert!(help.contains(words), "{words}: {help}");
     }
 }
 

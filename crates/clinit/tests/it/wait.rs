@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Long enough for anything that is going to happen, on the busiest machine.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(45);
 
 /// How long to wait before looking again.
 const PAUSE: Duration = Duration::from_millis(5);

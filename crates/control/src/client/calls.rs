@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
+use super::error::FINISH;
 use super::wire::{Deadline, Wire};
 use super::{ClientError, ProtocolError, Replies};
 use crate::frame;
 use crate::interface::{
-    CallError, Method, OrderReply, Reread, RereadReply, Shutdown, ShutdownReply, Status, StatusReply, Tell,
-    TellReply,
+    CallError, Method, OrderReply, Reexec, ReexecReply, Reread, RereadReply, Shutdown, ShutdownReply, Status,
+    StatusReply, Tell, TellReply,
 };
 use crate::message::{Call, Reply};
 
@@ -105,6 +106,37 @@ impl Client {
         last
     }
 
+    /// The last of several replies, waited for no longer than `wait`. `meanwhile` hears each reply before it, and nothing
+    /// whenever `pulse` has passed without one.
+    ///
+    /// # Errors
+    /// As [`Self::call`]. A timeout leaves what was begun as it is.
+    pub fn call_and_wait<M: Method>(
+        &mut self,
+        method: &M,
+        wait: Duration,
+        pulse: Duration,
+        mut meanwhile: impl FnMut(Option<&M::Reply>),
+    ) -> Result<M::Reply, ClientError> {
+        let deadline = Deadline::after(wait);
+        self.send(method, true, &Deadline::after(self.timeout))?;
+        let mut is_begun = false;
+        loop {
+            match self.receive::<M>(&deadline.or_after(pulse)) {
+                Ok((reply, false)) => return Ok(reply),
+                Ok((reply, true)) => {
+                    is_begun = true;
+                    meanwhile(Some(&reply));
+                }
+                Err(ClientError::Timeout { what, .. }) => {
+                    deadline.check(if is_begun { FINISH } else { what })?;
+                    meanwhile(None);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Orders entries something; returns when what it brings about has ended, or after `wait`.
     ///
     /// # Errors
@@ -155,6 +187,43 @@ impl Client {
         let (reply, _) = self.receive::<Shutdown>(&deadline)?;
         self.wait_gone_before(&deadline)?;
         Ok(reply)
+    }
+
+    /// Has the daemon become another program; returns when an engine of that answers, or after `wait`.
+    ///
+    /// # Errors
+    /// As [`Self::call`]. The program is refused with [`CallError::ProgramRefused`]; then all goes on.
+    pub fn reexec_and_wait(mut self, reexec: &Reexec, wait: Duration) -> Result<ReexecReply, ClientError> {
+        const WHAT: &str = "become the new program";
+        let deadline = Deadline::after(wait);
+        self.send(reexec, true, &deadline)?;
+        let (reply, _) = self.receive::<Reexec>(&deadline)?;
+        // Another reply is a refusal; else the connection ends with the engine.
+        match self.receive::<Reexec>(&deadline) {
+            Ok(_) => return Err(ProtocolError::NotLast.into()),
+            Err(ClientError::Closed | ClientError::Io { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let Some(socket) = self.socket.clone() else { return Ok(reply) };
+        loop {
+            let now =
+                Self::connect(&socket, self.timeout).and_then(|mut client| client.status(&Status::default()));
+            match now {
+                Ok(status) if status.daemon.keeper_pid != reply.keeper_pid => {
+                    // The program before was brought back by those that it had left.
+                    let program = reexec.program.clone().unwrap_or_else(|| "the new program".to_owned());
+                    let reason =
+                        "its keeper did not live, and the program before was brought back".to_owned();
+                    return Err(CallError::ProgramRefused { program, reason }.into());
+                }
+                Ok(status) if status.daemon.engine_pid != reply.engine_pid => return Ok(reply),
+                // That engine is just ending.
+                Ok(_) | Err(ClientError::Closed | ClientError::Io { .. }) => {
+                    deadline.sleep(GONE_PAUSE, WHAT)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Waits until the daemon is gone, but no longer than `wait`: the connection has ended and the socket

@@ -11,6 +11,9 @@ use crate::frame::TooLong;
 use crate::interface::CallError;
 use crate::message::MessageError;
 
+/// What the daemon does that has begun to do as it was asked.
+pub(super) const FINISH: &str = "finish";
+
 /// Why there is no answer.
 #[derive(Debug, Error)]
 pub enum ClientError {
@@ -115,6 +118,9 @@ impl ClientError {
             Self::NoPermission { .. } => "ask as root, or as the user that the daemon runs as",
             Self::PathTooLong { .. } => {
                 "use a shorter path, or a relative one, or a symbolic link to the socket's folder"
+            }
+            Self::Timeout { what, .. } if *what == FINISH => {
+                "what was begun goes on: clinit status and clinit explain say how far it is"
             }
             Self::Timeout { .. } => "it may be stopped or overloaded; its log says more",
             Self::Closed => "if it was restarted, ask again; its log says more",

@@ -46,6 +46,19 @@ impl Deadline {
         if left.is_zero() { Err(self.missed(what)) } else { Ok(Some(left)) }
     }
 
+    /// The nearer of this one and one `pause` from now.
+    pub(super) fn or_after(&self, pause: Duration) -> Self {
+        let other = Self::after(pause);
+        let is_nearer = other.at.is_some_and(|at| self.at.is_none_or(|own| at < own));
+        if is_nearer { other } else { *self }
+    }
+
+    /// # Errors
+    /// It is over, and the daemon did not do `what`.
+    pub(super) fn check(&self, what: &'static str) -> Result<(), ClientError> {
+        self.left(what).map(drop)
+    }
+
     fn missed(&self, what: &'static str) -> ClientError {
         ClientError::Timeout { what, after: self.after }
     }

@@ -5,6 +5,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+use super::Fault;
+
 /// Why a call was refused.
 ///
 /// It serialises as the whole reply that says so: `{"error": NAME, "parameters": {...}}`.
@@ -52,6 +54,20 @@ pub enum CallError {
         /// The name.
         name: String,
     },
+    /// The entry that is to be made cannot be.
+    #[error("no such entry can be made{}", many(faults))]
+    #[serde(rename = "org.clinit.Init.InvalidEntry")]
+    InvalidEntry {
+        /// All that is wrong with it.
+        faults: Vec<Fault>,
+    },
+    /// There is an entry of this tag already.
+    #[error("there is an entry {name} already")]
+    #[serde(rename = "org.clinit.Init.EntryExists")]
+    EntryExists {
+        /// Its name, as `GROUP/TAG`.
+        name: String,
+    },
     /// The caller may not do this.
     #[error("not permitted: {what}")]
     #[serde(rename = "org.clinit.Init.NotPermitted")]
@@ -60,6 +76,15 @@ pub enum CallError {
         what: String,
         /// Who may, or how.
         remedy: String,
+    },
+    /// The program cannot take the place of the daemon's.
+    #[error("{program} is not taken: {reason}")]
+    #[serde(rename = "org.clinit.Init.ProgramRefused")]
+    ProgramRefused {
+        /// Its path.
+        program: String,
+        /// Why not.
+        reason: String,
     },
     /// The daemon is on its way out and starts nothing any more.
     #[error("the daemon is shutting down")]
@@ -119,11 +144,16 @@ impl CallError {
             Self::NoSuchLevel { levels, .. } if levels.is_empty() => None,
             Self::NoSuchLevel { levels, .. } => Some(format!("its levels are {}", levels.join(", "))),
             Self::Ambiguous { .. } => Some("write GROUP/TAG for the entry".to_owned()),
+            Self::EntryExists { name } => {
+                Some(format!("take another tag, or, if nobody needs that one: clinit stop {name}"))
+            }
             Self::NotPermitted { remedy, .. } => Some(remedy.clone()),
+            Self::ProgramRefused { .. } => Some("all goes on as before".to_owned()),
             Self::Busy => Some("try again in a moment".to_owned()),
             Self::InterfaceNotFound { .. } | Self::MethodNotFound { .. } | Self::InvalidParameter { .. } => {
                 Some("program and daemon may be of different versions".to_owned())
             }
+            Self::InvalidEntry { .. } => None,
             Self::ShuttingDown | Self::MethodNotImplemented { .. } => None,
             Self::PermissionDenied | Self::ExpectedMore => None,
         }
@@ -139,6 +169,12 @@ impl CallError {
         }
         serde_json::from_value(Value::Object(reply)).ok()
     }
+}
+
+/// The faults, one behind the other.
+fn many(faults: &[Fault]) -> String {
+    let faults: Vec<String> = faults.iter().map(Fault::to_string).collect();
+    if faults.is_empty() { String::new() } else { format!(": {}", faults.join("; ")) }
 }
 
 #[cfg(test)]

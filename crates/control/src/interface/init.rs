@@ -173,6 +173,33 @@ impl Default for ShutdownReply {
     }
 }
 
+/// Replaces the program of the daemon.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Reexec {
+    /// The new one, absolute; else the file at the path that the daemon was started from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// How long it may take to show that it can go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+}
+
+impl Method for Reexec {
+    const NAME: &'static str = "org.clinit.Init.Reexec";
+    type Reply = ReexecReply;
+}
+
+/// That the new program can go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReexecReply {
+    /// The version of the new program.
+    pub version: String,
+    /// The keeper, which stays.
+    pub keeper_pid: u32,
+    /// The engine that ends.
+    pub engine_pid: u32,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Events, GetInfo, GetInterfaceDescription, Plan, Reread, Reset, Restart, Shutdown, Signal, Start, Status,
-    Stop, Tell,
+    Events, Explain, GetInfo, GetInterfaceDescription, Plan, Reexec, Reload, Reread, Reset, Restart, Run,
+    Shutdown, Signal, Start, Status, Stop, Tell,
 };
 
 /// A method; the value holds the parameters of one call.
@@ -17,17 +17,21 @@ pub trait Method: Serialize {
 }
 
 /// The full names of all methods.
-pub const METHODS: [&str; 13] = [
+pub const METHODS: [&str; 17] = [
     Tell::NAME,
     Status::NAME,
     Start::NAME,
     Stop::NAME,
     Restart::NAME,
+    Reload::NAME,
     Reset::NAME,
     Signal::NAME,
+    Run::NAME,
+    Explain::NAME,
     Plan::NAME,
     Events::NAME,
     Reread::NAME,
+    Reexec::NAME,
     Shutdown::NAME,
     GetInfo::NAME,
     GetInterfaceDescription::NAME,

@@ -1,4 +1,4 @@
-//! The methods of `org.clinit.Init` that concern single entries: `Start`, `Stop`, `Restart`, `Reset` and
+//! The methods of `org.clinit.Init` that concern single entries: `Start`, `Stop`, `Restart`, `Reload`, `Reset` and
 //! `Signal`. All name their entries alike, and have one kind of reply.
 
 use clinit_engine::name::{GroupName, Tag};
@@ -44,6 +44,13 @@ order!(
     Restart, "Restart"
 );
 order!(
+    /// Has entries read their configuration again, by the command or the signal that the table names.
+    ///
+    /// With `more`, the second reply comes when each command has ended, each signal was sent, and each entry that
+    /// said that it reads its configuration has said that it is ready again.
+    Reload, "Reload"
+);
+order!(
     /// Forgets that entries were stopped by hand or started too often, and starts those that their group
     /// wants.
     Reset, "Reset"
@@ -80,7 +87,8 @@ pub struct OrderedEntry {
     /// Its main process, if one runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
-    /// Whether it does not do as it should: its test failed, it could not be executed or was started too often.
+    /// Whether it does not do as it should: its test failed, it could not be executed, is not ready, was given up,
+    /// or what it requires is not there; or, of a reload, that this came to nothing.
     pub troubled: bool,
     /// Why it was, or is, not done, or why it is in this state: a sentence for people.
     #[serde(skip_serializing_if = "Option::is_none")]

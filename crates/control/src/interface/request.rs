@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::{
-    CallError, Events, GetInfo, GetInterfaceDescription, INIT, Method, Plan, Reread, Reset, Restart, SERVICE,
-    Shutdown, Signal, Start, Status, Stop, Tell,
+    CallError, Events, Explain, GetInfo, GetInterfaceDescription, INIT, Method, Plan, Reexec, Reload, Reread,
+    Reset, Restart, Run, SERVICE, Shutdown, Signal, Start, Status, Stop, Tell,
 };
 use crate::message::{Call, opens_object};
 
@@ -26,16 +26,24 @@ pub enum Request {
     Stop(Stop),
     /// Stop and start entries.
     Restart(Restart),
+    /// Have entries read their configuration again.
+    Reload(Reload),
     /// Let entries run again.
     Reset(Reset),
     /// Send entries a signal.
     Signal(Signal),
+    /// Make an entry that no table has.
+    Run(Run),
+    /// Say why entries are as they are.
+    Explain(Explain),
     /// Say what a table would change.
     Plan(Plan),
     /// Say what happened, and what happens.
     Events(Events),
     /// Reread the table.
     Reread(Reread),
+    /// Become another program.
+    Reexec(Reexec),
     /// End.
     Shutdown(Shutdown),
     /// Say who you are.
@@ -69,6 +77,9 @@ impl Request {
             Restart::NAME => Self::Restart(read(call, |given| {
                 Ok(Restart { group: given.optional("group")?, tag: given.optional("tag")? })
             })?),
+            Reload::NAME => Self::Reload(read(call, |given| {
+                Ok(Reload { group: given.optional("group")?, tag: given.optional("tag")? })
+            })?),
             Reset::NAME => Self::Reset(read(call, |given| {
                 Ok(Reset { group: given.optional("group")?, tag: given.optional("tag")? })
             })?),
@@ -76,11 +87,27 @@ impl Request {
                 let (group, tag) = (given.optional("group")?, given.optional("tag")?);
                 Ok(Signal { group, tag, signal: given.required("signal")? })
             })?),
+            Run::NAME => Self::Run(read(call, |given| {
+                Ok(Run {
+                    group: given.optional("group")?,
+                    tag: given.optional("tag")?,
+                    mode: given.optional("mode")?,
+                    properties: given.optional("properties")?.unwrap_or_default(),
+                    command: given.required("command")?,
+                    until_ended: given.optional("until_ended")?.unwrap_or_default(),
+                })
+            })?),
+            Explain::NAME => Self::Explain(read(call, |given| {
+                Ok(Explain { group: given.optional("group")?, tag: given.optional("tag")? })
+            })?),
             Plan::NAME => Self::Plan(read(call, |given| Ok(Plan { table: given.optional("table")? }))?),
             Events::NAME => Self::Events(read(call, |given| {
                 Ok(Events { follow: given.optional("follow")?.unwrap_or_default() })
             })?),
             Reread::NAME => Self::Reread(read(call, |_| Ok(Reread {}))?),
+            Reexec::NAME => Self::Reexec(read(call, |given| {
+                Ok(Reexec { program: given.optional("program")?, timeout_ms: given.optional("timeout_ms")? })
+            })?),
             Shutdown::NAME => Self::Shutdown(read(call, |given| {
                 Ok(Shutdown { now: given.optional("now")?.unwrap_or_default() })
             })?),
@@ -105,11 +132,15 @@ impl Request {
             Self::Start(_) => Start::NAME,
             Self::Stop(_) => Stop::NAME,
             Self::Restart(_) => Restart::NAME,
+            Self::Reload(_) => Reload::NAME,
             Self::Reset(_) => Reset::NAME,
             Self::Signal(_) => Signal::NAME,
+            Self::Run(_) => Run::NAME,
+            Self::Explain(_) => Explain::NAME,
             Self::Plan(_) => Plan::NAME,
             Self::Events(_) => Events::NAME,
             Self::Reread(_) => Reread::NAME,
+            Self::Reexec(_) => Reexec::NAME,
             Self::Shutdown(_) => Shutdown::NAME,
             Self::GetInfo(_) => GetInfo::NAME,
             Self::GetInterfaceDescription(_) => GetInterfaceDescription::NAME,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+pub use clinit_engine::care::Failing;
+pub use clinit_engine::entry::Hold;
 pub use clinit_engine::group::Phase as GroupState;
 use clinit_engine::name::{GroupName, Level, Tag};
 use clinit_engine::spec::Mode;
@@ -49,6 +51,9 @@ pub struct DaemonStatus {
     pub socket: String,
     /// The path of its status file.
     pub clstat: String,
+    /// The folder in which it keeps what entries print that say nothing of it; empty where it keeps none.
+    #[serde(default)]
+    pub logs: String,
     /// How long it has been up, in milliseconds; a restarted engine does not begin anew.
     pub since_ms: u64,
 }
@@ -70,6 +75,10 @@ pub struct GroupStatus {
     pub since_ms: u64,
     /// Whether it was ever told a level.
     pub told: bool,
+    /// Whether no table has it: its entries were made with `Run`.
+    pub transient: bool,
+    /// Whether it was taken down because one of its entries was given up (`failover_mode` soft).
+    pub fallen: bool,
     /// Its entries, in the order of the table.
     pub entries: Vec<EntryStatus>,
 }
@@ -85,8 +94,14 @@ pub struct EntryStatus {
     pub levels: Vec<Level>,
     /// Whether it is to run at its group's level.
     pub wanted: bool,
+    /// Whether no table has it: it was made with `Run`.
+    pub transient: bool,
+    /// Whether somebody stopped it by hand.
+    pub hold: Hold,
     /// Where it stands.
     pub state: EntryState,
+    /// Whether it does not do as it should.
+    pub troubled: bool,
     /// Its main process, if one runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
@@ -100,26 +115,67 @@ pub struct EntryStatus {
     /// How long ago that was, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_exit_ms: Option<u64>,
+    /// How it failed last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<Failing>,
+    /// How long ago that was, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_failure_ms: Option<u64>,
     /// Why it is in this state: a sentence for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// In how many milliseconds the next step follows by itself: the end of a pause, a kill.
+    /// The entry, as `GROUP/TAG`, for which it waits before it starts, or which it requires in vain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
+    /// What it says of itself (STATUS= of sd_notify).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
+    /// Whether it is reading its configuration again.
+    pub reloading: bool,
+    /// How often in a row its health check failed; absent when it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub misses: Option<u32>,
+    /// ... of how often it may before it counts as unhealthy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub misses_max: Option<u32>,
+    /// In how many milliseconds the next step follows by itself: the end of a pause, a kill, a restart of what is
+    /// not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until_ms: Option<u64>,
     /// Its command column.
     pub command: String,
+    /// What becomes of what it prints, if that is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogStatus>,
+}
+
+/// What becomes of what an entry prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogStatus {
+    /// The folder that holds it; without one it goes to the system's log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
+    /// Why it cannot be written now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+    /// Whether it is dropped meanwhile.
+    pub dropping: bool,
+    /// How many lines were, since the logger was started.
+    pub dropped_lines: u64,
 }
 
 /// Where an entry stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum EntryState {
     /// Nothing of it runs.
     Down,
     /// Handed over, not yet confirmed.
     Starting,
-    /// Its main process runs.
+    /// Its main process runs; with a readiness of its own it is not ready yet.
     Running,
+    /// It has said, or shown, that it is ready.
+    Ready,
     /// The main process has ended; the rest of its processes was killed and is awaited.
     Clearing,
     /// It was started too often, or the machine had no process to give, and waits.
@@ -134,14 +190,17 @@ pub enum EntryState {
     Passed,
     /// It is a test and failed.
     Failed,
+    /// It failed and is not started again until somebody says so.
+    GivenUp,
 }
 
 impl EntryState {
     /// All states, in the order in which help lists them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Down,
         Self::Starting,
         Self::Running,
+        Self::Ready,
         Self::Clearing,
         Self::Pausing,
         Self::Stopping,
@@ -149,6 +208,7 @@ impl EntryState {
         Self::Done,
         Self::Passed,
         Self::Failed,
+        Self::GivenUp,
     ];
 
     /// The word for it, on the wire and for people.
@@ -158,6 +218,7 @@ impl EntryState {
             Self::Down => "down",
             Self::Starting => "starting",
             Self::Running => "running",
+            Self::Ready => "ready",
             Self::Clearing => "clearing",
             Self::Pausing => "pausing",
             Self::Stopping => "stopping",
@@ -165,6 +226,7 @@ impl EntryState {
             Self::Done => "done",
             Self::Passed => "passed",
             Self::Failed => "failed",
+            Self::GivenUp => "given_up",
         }
     }
 }

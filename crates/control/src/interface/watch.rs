@@ -3,7 +3,7 @@
 use clinit_engine::name::{GroupName, Tag};
 use serde::{Deserialize, Serialize};
 
-use super::{Fault, Method};
+use super::{ExitStatus, Fault, Method};
 
 /// Asks what a table would change if it were read now. Changes nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -106,8 +106,13 @@ pub struct Event {
     /// The entry, unless it happened to the group as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<Tag>,
-    /// What: `group` for a group's new state, `started`, `ended`, `stopping`, `killing`, `not_spawned`, `gone`.
+    /// What: `group` for a group's new state, `fallen` when it was taken down for an entry, `gone`; of an entry
+    /// `started`, `ready`, `ended`, `stopping`, `killing`, `not_spawned`, `missed`, `failed`, `recovered`, `given_up`,
+    /// `reloaded`, and `command` for the end of a command that ran for it.
     pub kind: String,
+    /// How the main process ended: with `ended`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit: Option<ExitStatus>,
     /// The same as a sentence for people.
     pub text: String,
 }

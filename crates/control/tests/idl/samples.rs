@@ -1,9 +1,10 @@
 //! Samples of every type of the interfaces: with all there can be, and with no more than there must be.
 
 use clinit_control::interface::{
-    CallError, DaemonStatus, EntryState, EntryStatus, Event, Events, EventsReply, ExitStatus, Fault, GetInfo,
-    GetInterfaceDescription, GroupState, GroupStatus, Method, OrderReply, OrderedEntry, Outcome, Plan,
-    PlanLine, PlanReply, PlanStep, Reread, RereadReply, Reset, Restart, Shutdown, ShutdownReply, Signal,
+    CallError, Cause, DaemonStatus, EntryState, EntryStatus, Event, Events, EventsReply, ExitStatus, Explain,
+    ExplainReply, Explained, Failing, Fault, GetInfo, GetInterfaceDescription, GroupState, GroupStatus, Hold,
+    LogStatus, Method, OrderReply, OrderedEntry, Outcome, Plan, PlanLine, PlanReply, PlanStep, Reexec,
+    ReexecReply, Reload, Reread, RereadReply, Reset, Restart, Run, RunReply, Shutdown, ShutdownReply, Signal,
     Start, Status, StatusReply, Stop, Tell, TellReply,
 };
 use clinit_engine::name::{GroupName, Level, Tag};
@@ -45,6 +46,9 @@ pub(crate) fn methods() -> Vec<Sample> {
             &orders(),
         ),
         sample(&[Restart::default(), Restart { group: Some(text()), tag: Some(text()) }], &orders()),
+        sample(&[Reload::default(), Reload { group: Some(text()), tag: Some(text()) }], &orders()),
+        sample(&runs(), &run_replies()),
+        sample(&[Explain::default(), Explain { group: Some(text()), tag: Some(text()) }], &[explained()]),
         sample(&[Reset::default(), Reset { group: Some(text()), tag: Some(text()) }], &orders()),
         sample(
             &[
@@ -59,6 +63,10 @@ pub(crate) fn methods() -> Vec<Sample> {
         ),
         sample(&[Events { follow: false }, Events { follow: true }], &events()),
         sample(&[Reread {}], &[RereadReply { changed: true, faults: faults(), warnings: faults() }]),
+        sample(
+            &[Reexec::default(), Reexec { program: Some(text()), timeout_ms: Some(1) }],
+            &[ReexecReply { version: text(), keeper_pid: 1, engine_pid: 2 }],
+        ),
         sample(&[Shutdown { now: true }, Shutdown { now: false }], &[ShutdownReply::default()]),
         sample(&[GetInfo {}], &[GetInfo {}.answer()]),
         sample(std::slice::from_ref(&description), &[description.clone().answer().unwrap()]),
@@ -90,9 +98,41 @@ fn plan_lines() -> Vec<PlanLine> {
 
 fn events() -> Vec<EventsReply> {
     let (group, tag) = (GroupName::new("web").unwrap(), Tag::new("httpd").unwrap());
-    let event = Event { time_ms: 1, group, tag: None, kind: text(), text: text() };
-    let of_entry = Event { tag: Some(tag), ..event.clone() };
+    let event = Event { time_ms: 1, group, tag: None, kind: text(), exit: None, text: text() };
+    let of_entry = Event { tag: Some(tag), exit: Some(ExitStatus::Unknown), ..event.clone() };
     vec![EventsReply { event: Some(event) }, EventsReply { event: Some(of_entry) }, EventsReply::default()]
+}
+
+fn runs() -> Vec<Run> {
+    let full = Run {
+        group: Some(text()),
+        tag: Some(text()),
+        mode: Some(text()),
+        properties: vec![text()],
+        command: vec![text()],
+        until_ended: true,
+    };
+    vec![full, Run { command: vec![text()], ..Run::default() }]
+}
+
+fn run_replies() -> Vec<RunReply> {
+    let (group, tag) = (GroupName::new("run").unwrap(), Tag::new("httpd").unwrap());
+    let bare = RunReply { group, tag, state: None, pid: None, exit: None, why: None };
+    let full = RunReply {
+        state: Some(EntryState::Running),
+        pid: Some(1),
+        exit: Some(ExitStatus::Exited { code: 1 }),
+        why: Some(text()),
+        ..bare.clone()
+    };
+    vec![bare, full]
+}
+
+fn explained() -> ExplainReply {
+    let (group, tag) = (GroupName::new("web").unwrap(), Tag::new("httpd").unwrap());
+    let causes = vec![Cause { text: text(), place: None }, Cause { text: text(), place: Some(text()) }];
+    let bare = Explained { group, tag, place: None, causes };
+    ExplainReply { entries: vec![Explained { place: Some(text()), ..bare.clone() }, bare] }
 }
 
 fn orders() -> Vec<OrderReply> {
@@ -120,6 +160,7 @@ fn daemon() -> DaemonStatus {
         table: text(),
         socket: text(),
         clstat: text(),
+        logs: text(),
         since_ms: 1,
     }
 }
@@ -132,6 +173,8 @@ fn groups() -> Vec<GroupStatus> {
         state,
         since_ms: 1,
         told: false,
+        transient: false,
+        fallen: false,
         entries: entries(),
     };
     let level = Level::new("run").ok();
@@ -145,16 +188,30 @@ fn entries() -> Vec<EntryStatus> {
         mode: Mode::Respawn,
         levels: vec![Level::new("run").unwrap()],
         wanted: true,
+        transient: false,
+        hold: Hold::Free,
         state: EntryState::Down,
+        troubled: false,
         pid: None,
         since_ms: 1,
         restarts: 0,
         last_exit: None,
         last_exit_ms: None,
+        last_failure: None,
+        last_failure_ms: None,
         why: None,
+        waits_for: None,
+        says: None,
+        reloading: false,
+        misses: None,
+        misses_max: None,
         until_ms: None,
         command: text(),
+        log: None,
     };
+    let log = LogStatus { folder: Some(text()), fault: Some(text()), dropping: true, dropped_lines: 6 };
+    let bare_log = LogStatus { folder: None, fault: None, dropping: false, dropped_lines: 0 };
+    let logged = EntryStatus { log: Some(bare_log), ..bare.clone() };
     let exits = [
         ExitStatus::Exited { code: 1 },
         ExitStatus::Signalled { signal: text() },
@@ -166,13 +223,25 @@ fn entries() -> Vec<EntryStatus> {
         pid: Some(3),
         last_exit: Some(exit),
         last_exit_ms: Some(4),
+        last_failure_ms: Some(6),
         why: Some(text()),
+        waits_for: Some(text()),
+        says: Some(text()),
+        misses: Some(1),
+        misses_max: Some(3),
         until_ms: Some(5),
+        log: Some(log.clone()),
         ..bare.clone()
     });
     let modes = Mode::ALL.into_iter().map(|mode| EntryStatus { mode, ..bare.clone() });
     let states = EntryState::ALL.into_iter().map(|state| EntryStatus { state, ..bare.clone() });
-    full.chain(modes).chain(states).collect()
+    let holds = [Hold::Free, Hold::UntilTold, Hold::UntilStarted];
+    let holds = holds.into_iter().map(|hold| EntryStatus { hold, ..bare.clone() });
+    let failings =
+        [Failing::Exited, Failing::NotReady, Failing::Unhealthy, Failing::Watchdog, Failing::GivenUp];
+    let failed = |failing| EntryStatus { last_failure: Some(failing), ..bare.clone() };
+    let rest = holds.chain([logged]);
+    full.chain(modes).chain(states).chain(rest).chain(failings.into_iter().map(failed)).collect()
 }
 
 /// Every error as its reply.
@@ -191,7 +260,10 @@ pub(crate) fn errors() -> Vec<Value> {
         CallError::NoSuchEntry { name: text(), suggestion: None },
         CallError::NoSuchEntry { name: text(), suggestion },
         CallError::Ambiguous { name },
+        CallError::InvalidEntry { faults: faults() },
+        CallError::EntryExists { name: text() },
         CallError::NotPermitted { what: text(), remedy: text() },
+        CallError::ProgramRefused { program: text(), reason: text() },
         CallError::ShuttingDown,
         CallError::Busy,
         CallError::InterfaceNotFound { interface: text() },
@@ -206,7 +278,9 @@ pub(crate) fn errors() -> Vec<Value> {
             // An error that is new does not compile here: it wants its sample above.
             CallError::NoSuchGroup { .. } | CallError::NoSuchLevel { .. } => {}
             CallError::NoSuchEntry { .. } | CallError::Ambiguous { .. } => {}
+            CallError::InvalidEntry { .. } | CallError::EntryExists { .. } => {}
             CallError::NotPermitted { .. } | CallError::ShuttingDown | CallError::Busy => {}
+            CallError::ProgramRefused { .. } => {}
             CallError::InterfaceNotFound { .. } | CallError::MethodNotFound { .. } => {}
             CallError::MethodNotImplemented { .. } | CallError::InvalidParameter { .. } => {}
             CallError::PermissionDenied | CallError::ExpectedMore => {}

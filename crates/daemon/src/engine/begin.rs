@@ -1,5 +1,6 @@
 //! From the inherited descriptors, and what an engine before this one remembered, to a running engine.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -7,7 +8,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
 
 use clinit_engine::event::{Action, Event};
-use clinit_engine::node::Node;
+use clinit_engine::name::{GroupName, Level};
+use clinit_engine::node::{Node, Recall};
 use clinit_engine::record::Record;
 use clinit_engine::spec::{KillScope, Table};
 use clinit_engine::time::Instant;
@@ -21,12 +23,16 @@ use rustix::process::{geteuid, getppid};
 
 use super::clients::Clients;
 use super::disk::Disk;
+use super::ending::Ending;
 use super::finder::Finder;
+use super::hearing::Hearing;
 use super::journal::{Item, Journal};
 use super::lowering::Lowering;
 use super::notes::Notes;
 use super::packets::Packets;
+use super::probes::Probes;
 use super::starts::Starts;
+use super::store::Store;
 use super::tables::{self, Tables, Waiting};
 use super::{Engine, Status, now, tablefile};
 use crate::accounts::accounts_of;
@@ -41,6 +47,9 @@ pub(super) mod source {
     pub(crate) const DISK: u64 = 5;
     pub(crate) const SIGNALS: u64 = 6;
     pub(crate) const FINDER: u64 = 7;
+    pub(crate) const NOTIFY: u64 = 8;
+    pub(crate) const READY: u64 = 9;
+    pub(crate) const TRIAL: u64 = 10;
     pub(crate) const FIRST_CLIENT: u64 = 16;
 }
 
@@ -62,11 +71,16 @@ pub enum EngineError {
     Loop(#[source] io::Error),
 }
 
-/// Puts into a new state folder what the first engine begins with: the table, and when it all began.
-pub(crate) fn prepare_state(state: OwnedFd, sources: &[Source]) -> io::Result<()> {
+/// Puts into a new state folder what the first engine begins with: the table, when it all began, and what was told
+/// before.
+pub(crate) fn prepare_state(state: OwnedFd, sources: &[Source], recall: Recall) -> io::Result<()> {
     tablefile::write(&state, 0, sources)?;
     let (mut journal, _) = Journal::open(state)?;
-    journal.append(&[], || vec![Item::Started(now()), Item::Table(0)])
+    let levels = recall.levels.into_iter().map(|(group, level)| Item::Told(group, level));
+    let held = recall.held.into_iter().map(Item::Held);
+    journal.append(&[], || {
+        [Item::Started(now()), Item::Table(0)].into_iter().chain(levels).chain(held).collect()
+    })
 }
 
 /// Runs the engine until all has ended or the keeper is gone.
@@ -107,7 +121,10 @@ impl Engine {
         if is_next_daemon {
             records.retain(|record| *record != Record::Halting);
         }
-        let node = if begun_before { Node::restore(parsed.table.clone(), records, now) } else { Node::new() };
+        let mut node =
+            if begun_before { Node::restore(parsed.table.clone(), records, now) } else { Node::new() };
+
+        node.recall(Recall { levels: memory.told.clone(), held: memory.held });
 
         let signals = SignalFd::new(&[1, 2, 15]).map_err(EngineError::Loop)?;
         let disk = Disk::new().map_err(EngineError::Loop)?;
@@ -117,6 +134,8 @@ impl Engine {
         let listener = reviver.listener();
         for (fd, data) in [
             (listener.as_fd(), source::LISTEN),
+            (reviver.notify().as_fd(), source::NOTIFY),
+            (reviver.ready().as_fd(), source::READY),
             (life.as_fd(), source::LIFE),
             (disk.ready(), source::DISK),
             (finder.ready(), source::FINDER),
@@ -128,9 +147,11 @@ impl Engine {
         let link =
             |fd, data| Packets::new(fd, epoll.as_fd(), data).map_err(|error| EngineError::Loop(error.into()));
         let (keeper, feed) = (link(keeper, source::KEEPER)?, link(feed, source::FEED)?);
+        let store = Store::new(reviver.store().try_clone().map_err(EngineError::Descriptors)?);
+        let hearing = Hearing::new(&setup.cgroup);
         let path = std::env::var_os("PATH");
         let mut engine = Self {
-            lowering: Lowering::new(path.as_deref(), &setup.socket, setup.manner),
+            lowering: Lowering::new(path.as_deref(), &setup.socket, setup.manner, setup.logs.clone()),
             events: super::events::Events::default(),
             notes: Notes::new(setup.manner, label(&setup)),
             keeper_pid: getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs()),
@@ -147,12 +168,20 @@ impl Engine {
             disk,
             finder,
             starts: Starts::default(),
+            hearing,
+            probes: Probes::default(),
+            store,
+            ending: Ending::new(&parsed.settings, memory.status),
+            told: memory.told,
+            remembering: Status { is_stale: true, ..Status::default() },
+            upgrade: None,
+            replaced: false,
             journal,
             actions: Vec::new(),
             items: Vec::new(),
             journal_failed: false,
             status: Status { is_stale: true, ..Status::default() },
-            followed: std::collections::BTreeMap::new(),
+            logs: super::logs::Logs::default(),
             was_asked_to_end: false,
             started: memory.started.unwrap_or(now),
             is_restored: begun_before,
@@ -165,6 +194,8 @@ impl Engine {
         engine.look_up_all(&parsed.table);
         if begun_before {
             engine.remember_names();
+            engine.expect_speakers();
+            engine.store.regain(|id| engine.node.entry(id).map(|entry| entry.key().clone()));
             if is_next_daemon {
                 engine.read_table_for(Waiting::Signal, now);
             }
@@ -235,9 +266,19 @@ impl Engine {
     }
 
     /// Everything that is to be remembered, for a journal that is written anew.
-    pub(super) fn everything(node: &Node, started: Instant, revision: u64) -> Vec<Item> {
+    pub(super) fn everything(
+        node: &Node,
+        told: &BTreeMap<GroupName, Level>,
+        status: u8,
+        started: Instant,
+        revision: u64,
+    ) -> Vec<Item> {
         let records = node.all_records().into_iter().map(Item::Node);
-        [Item::Started(started), Item::Table(revision)].into_iter().chain(records).collect()
+        let told = told.iter().map(|(group, level)| Item::Told(group.clone(), level.clone()));
+        let held = node.recalled().held.iter().cloned().map(Item::Held);
+        let first = [Item::Started(started), Item::Table(revision)];
+        let status = (status != 0).then_some(Item::Status(status));
+        first.into_iter().chain(status).chain(told).chain(held).chain(records).collect()
     }
 
     /// What changed in the node since it was last asked.

@@ -38,8 +38,11 @@ const IDLE_TIME: Duration = Duration::from_secs(60);
 /// How long nobody is taken when no descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
-/// How much a client may be owed: all that one status of the largest table can be.
+/// How much a client may be owed, and all strangers together: all that one status of the largest table can be.
 const OWED_BYTES_MAX: usize = 128 << 20;
+
+/// How many are taken at once: who connects without end keeps nobody else waiting.
+const TAKEN_AT_ONCE: usize = 256;
 
 /// Names a connection; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,16 +89,16 @@ impl Clients {
         Self { own_uid, first_data, next: 0, deaf_until: None, clients: BTreeMap::new() }
     }
 
-    /// Takes everyone who waits at the socket.
+    /// Takes those who wait at the socket; if there are more, the next turn does.
     pub(crate) fn accept(&mut self, listener: BorrowedFd<'_>, epoll: BorrowedFd<'_>, now: Instant) {
-        loop {
+        for _ in 0..TAKEN_AT_ONCE {
             match accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
                 Ok(socket) => self.admit(socket, epoll, now),
                 Err(Errno::AGAIN) => return,
                 Err(Errno::INTR | Errno::CONNABORTED) => {}
                 Err(_) => {
                     // No descriptor is left. Those who wait stay in the queue, and would wake us at once.
-                    if !self.evict_idle() {
+                    if !self.evict_longest(|client, _| client.is_idle()) {
                         self.listen(listener, epoll, Some(now + ACCEPT_PAUSE));
                         return;
                     }
@@ -116,8 +119,9 @@ impl Clients {
         let Ok(uid) = peer::user_id(socket.as_fd()) else { return };
         let mut stream = UnixStream::from(socket);
         let of_user = self.clients.values().filter(|client| client.uid == uid).count();
-        let stranger_has_enough = !self.may_change(uid) && of_user >= CLIENTS_OF_STRANGER_MAX;
-        if stranger_has_enough || (self.clients.len() >= CLIENTS_MAX && !self.evict_idle()) {
+        let may_change = self.may_change(uid);
+        let stranger_has_enough = !may_change && of_user >= CLIENTS_OF_STRANGER_MAX;
+        if stranger_has_enough || !self.make_room(may_change) {
             let mut refusal = Vec::new();
             let _said_or_not = frame::encode(&CallError::Busy, &mut refusal).map(|()| stream.write(&refusal));
             return;
@@ -141,11 +145,33 @@ impl Clients {
         }
     }
 
-    /// Makes room: the client that has been idle longest goes.
-    fn evict_idle(&mut self) -> bool {
-        let idle = self.clients.iter().filter(|(_, client)| client.is_idle());
-        let longest = idle.min_by_key(|(_, client)| client.since).map(|(&id, _)| id);
+    /// Makes room for a client: those who may change things before strangers, however many of these follow events;
+    /// a stranger never sends one of the others away, who may only just have connected.
+    fn make_room(&mut self, may_change: bool) -> bool {
+        self.clients.len() < CLIENTS_MAX
+            || self.evict_longest(|client, is_stranger| is_stranger && client.is_idle())
+            || (may_change
+                && (self.evict_longest(|_, is_stranger| is_stranger)
+                    || self.evict_longest(|client, _| client.is_idle())))
+    }
+
+    /// Of the clients that may go the one goes that has asked nothing for longest.
+    fn evict_longest(&mut self, may_go: impl Fn(&Client, bool) -> bool) -> bool {
+        let may_go = |client: &Client| may_go(client, !self.may_change(client.uid));
+        let those = self.clients.iter().filter(|(_, client)| may_go(client));
+        let longest = those.min_by_key(|(_, client)| client.since).map(|(&id, _)| id);
         longest.is_some_and(|id| self.clients.remove(&id).is_some())
+    }
+
+    /// Strangers who do not read cost memory: all of them together no more than one client may. The one who is owed
+    /// most goes.
+    fn bound_strangers(&mut self) {
+        let strangers = || self.clients.iter().filter(|(_, client)| !self.may_change(client.uid));
+        let owed: usize = strangers().map(|(_, client)| client.out.len()).sum();
+        let most = strangers().max_by_key(|(_, client)| client.out.len()).map(|(&id, _)| id);
+        if let Some(id) = most.filter(|_| owed > OWED_BYTES_MAX) {
+            self.clients.remove(&id);
+        }
     }
 
     /// Whether a user may change things: root, and the daemon's own.
@@ -217,8 +243,12 @@ impl Clients {
     /// Owes a client a reply.
     pub(crate) fn reply(&mut self, id: ClientId, reply: &impl Serialize) {
         let Some(client) = self.clients.get_mut(&id) else { return };
+        let uid = client.uid;
         if frame::encode(reply, &mut client.out).is_err() || client.out.len() > OWED_BYTES_MAX {
             self.clients.remove(&id);
+        }
+        if !self.may_change(uid) {
+            self.bound_strangers();
         }
     }
 
@@ -313,5 +343,69 @@ impl Client {
             IDLE_TIME
         };
         Some(self.since + time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: u32 = 5;
+
+    fn client(uid: u32, owed: usize) -> Client {
+        Client {
+            stream: UnixStream::pair().unwrap().0,
+            uid,
+            decoder: Decoder::new(REQUEST_BYTES_MAX),
+            out: vec![0; owed],
+            sent: 0,
+            is_busy: false,
+            has_ended: false,
+            watched: EventFlags::IN,
+            since: Instant::default(),
+        }
+    }
+
+    fn ids(clients: &Clients) -> Vec<u64> {
+        clients.clients.keys().map(|id| id.0).collect()
+    }
+
+    #[test]
+    fn strangers_who_do_not_read_are_owed_no_more_than_one_client_may_be() {
+        let mut clients = Clients::new(OWN);
+        let half = OWED_BYTES_MAX / 2;
+        let all = [(OWN, half + 3), (0, half + 3), (7, half - 9), (8, half + 9), (9, 0)];
+        for (id, (uid, owed)) in (0..).map(ClientId).zip(all) {
+            clients.clients.insert(id, client(uid, owed));
+        }
+        clients.reply(ClientId(0), &"x");
+        assert_eq!(ids(&clients), [0, 1, 2, 3, 4], "what the others are owed does not count");
+        clients.reply(ClientId(4), &"x");
+        assert_eq!(ids(&clients), [0, 1, 2, 4]);
+        clients.reply(ClientId(4), &"x");
+        assert_eq!(ids(&clients), [0, 1, 2, 4]);
+    }
+
+    #[test]
+    fn strangers_make_room_for_those_who_may_change_things_and_not_the_other_way_round() {
+        let mut clients = Clients::new(OWN);
+        let users = [OWN, 0, 7].into_iter().chain(std::iter::repeat_n(8, CLIENTS_MAX - 3));
+        for (id, uid) in (0..).map(ClientId).zip(users) {
+            clients.clients.insert(id, Client { is_busy: uid == 7, ..client(uid, 0) });
+        }
+        assert!(clients.make_room(false), "an idle stranger goes");
+        assert_eq!(clients.clients.len(), CLIENTS_MAX - 1);
+        clients.clients.retain(|&id, _| id.0 < 3);
+        for id in (3..).map(ClientId).take(CLIENTS_MAX - 3) {
+            clients.clients.insert(id, client(OWN, 0));
+        }
+        for own in clients.clients.values_mut() {
+            own.is_busy = own.uid == 7;
+        }
+        assert!(!clients.make_room(false), "none but the others is idle");
+        assert!(clients.make_room(true));
+        assert!(!ids(&clients).contains(&2), "a stranger goes before them, whatever it waits for");
+        clients.clients.insert(ClientId(2), client(0, 0));
+        assert!(clients.make_room(true), "among themselves the one that is idle goes");
     }
 }

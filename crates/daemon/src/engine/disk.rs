@@ -15,6 +15,7 @@ use clinit_table::{LoadError, ParseOptions, Parsed, Source};
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::clients::ClientId;
+use crate::remembered;
 
 /// What came of reading the table.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ enum Job {
     LookAtTable { path: PathBuf, options: ParseOptions, looker: Looker },
     WriteStatus { path: PathBuf, text: String },
     RemoveStatus { path: PathBuf },
+    Remember { path: PathBuf, text: String },
 }
 
 /// What was done.
@@ -51,6 +53,7 @@ pub(crate) enum Done {
     TableLookedAt(Looker, Result<Box<Parsed>, LoadError>),
     StatusWritten(io::Result<()>),
     StatusRemoved,
+    Remembered(io::Result<()>),
 }
 
 /// The thread, seen from the engine.
@@ -102,6 +105,10 @@ impl Disk {
         self.ask(Job::RemoveStatus { path: path.to_owned() });
     }
 
+    pub(crate) fn remember(&self, path: &Path, text: String) {
+        self.ask(Job::Remember { path: path.to_owned(), text });
+    }
+
     fn ask(&self, job: Job) {
         // The thread ends only when this end is dropped.
         let _never_refused = self.jobs.send(job);
@@ -133,6 +140,7 @@ fn work(queue: &Receiver<Job>, results: &Sender<Done>, ready: &OwnedFd) {
                 let _gone_anyway = fs::remove_file(path);
                 Done::StatusRemoved
             }
+            Job::Remember { path, text } => Done::Remembered(remembered::write(&path, &text)),
         };
         if results.send(done).is_err() || rustix::io::write(ready, &1u64.to_ne_bytes()).is_err() {
             return;

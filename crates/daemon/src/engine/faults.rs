@@ -5,7 +5,7 @@ use clinit_engine::surroundings::{Limit, Resource, Surroundings};
 use clinit_sys::spawn::stage;
 use rustix::io::Errno;
 
-use super::view::errno_text;
+use super::exits::errno_text;
 
 /// The stage that a slot names by number.
 pub(crate) fn stage_of(number: u8) -> ExecStage {
@@ -102,6 +102,7 @@ pub(crate) fn text(fault: ExecFault, around: Option<&Surroundings>) -> String {
             };
             format!("directory: {path}: {errno}{remedy}")
         }
+        ExecStage::Listen(_) | ExecStage::Readiness => errno,
         ExecStage::Output | ExecStage::Exec | ExecStage::Interpreter => errno,
     }
 }

@@ -1,6 +1,6 @@
 //! The engine's second helper thread: what has to be found out before some entries can start.
 //!
-//! It looks up whom they run as and reads their environment files. A name service or file system that is
+//! It looks up whom they run as, reads their environment files and opens their sockets. A name service or file system that is
 //! slow or hung delays the starts that need it, never the table, the status file or other entries. The
 //! thread is there once something was asked; while nothing is, it sleeps.
 
@@ -23,6 +23,7 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
+use super::listening::{Opened, Wanted, open_all};
 use crate::accounts::{Account, Identities, look_up, warnings};
 
 /// The largest environment file: what is longer has no room in an order.
@@ -39,6 +40,7 @@ const STACK_BYTES: usize = 1 << 20;
 enum Job {
     Accounts { accounts: Vec<Account>, about: Option<(Arc<Vec<Source>>, ParseOptions)> },
     Environment { entry: EntryId, generation: Generation, file: EnvironmentFile },
+    Sockets { entry: EntryId, generation: Generation, wanted: Wanted },
 }
 
 /// What was found.
@@ -48,6 +50,8 @@ pub(crate) enum Found {
     Accounts(Identities, Vec<Diagnostic>),
     /// What the environment file says for a start.
     Environment(EntryId, Generation, Result<Variables, ExecFault>),
+    /// The sockets for a start.
+    Sockets(EntryId, Generation, Result<Opened, ExecFault>),
 }
 
 /// The thread, seen from the engine.
@@ -104,6 +108,11 @@ impl Finder {
         self.ask(Job::Environment { entry, generation, file });
     }
 
+    /// Opens the sockets of a start.
+    pub(crate) fn open_sockets(&mut self, entry: EntryId, generation: Generation, wanted: Wanted) {
+        self.ask(Job::Sockets { entry, generation, wanted });
+    }
+
     fn ask(&mut self, job: Job) {
         if self.jobs.is_none() {
             self.jobs = self.start().ok();
@@ -147,6 +156,7 @@ fn work(job: Job) -> Found {
         Job::Environment { entry, generation, file } => {
             Found::Environment(entry, generation, read_environment(&file))
         }
+        Job::Sockets { entry, generation, wanted } => Found::Sockets(entry, generation, open_all(wanted)),
     }
 }
 
@@ -159,6 +169,9 @@ fn refuse(job: Job) -> Found {
         }
         Job::Environment { entry, generation, .. } => {
             Found::Environment(entry, generation, Err(fault(ExecStage::EnvironmentFile)))
+        }
+        Job::Sockets { entry, generation, .. } => {
+            Found::Sockets(entry, generation, Err(fault(ExecStage::Listen(0))))
         }
     }
 }

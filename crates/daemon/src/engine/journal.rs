@@ -5,16 +5,18 @@
 //! what it announced was not done. The file lives on tmpfs as long as the daemon and is never synced.
 //! When it has grown to a multiple of what it says, it is written anew and replaced by rename.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
+use clinit_engine::name::{EntryKey, GroupName, Level};
 use clinit_engine::record::Record;
 use clinit_engine::time::Instant;
 use rustix::fs::{Mode, OFlags, openat, renameat};
 use serde::{Deserialize, Serialize};
 
-/// The version of the format; another one is refused.
+/// The version of the format, and of what it says; another one is refused.
 pub(crate) const VERSION: u32 = 1;
 
 /// The file is not written anew below this size.
@@ -38,6 +40,14 @@ pub(crate) enum Item {
     Table(u64),
     /// A change in the node.
     Node(Record),
+    /// A group was told a level by hand.
+    Told(GroupName, Level),
+    /// A group that was told a level is gone.
+    Untold(GroupName),
+    /// An entry that no table has named yet was stopped by hand before the machine went down.
+    Held(EntryKey),
+    /// What the daemon is going to exit with.
+    Status(u8),
 }
 
 /// The open journal.
@@ -51,23 +61,56 @@ pub(crate) struct Journal {
 }
 
 /// What a journal says.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Memory {
     pub(crate) started: Option<Instant>,
     pub(crate) table: Option<u64>,
     pub(crate) records: Vec<Record>,
+    /// What people told.
+    pub(crate) told: BTreeMap<GroupName, Level>,
+    pub(crate) held: BTreeSet<EntryKey>,
+    pub(crate) status: u8,
+    /// A whole line was not understood, and what stands behind it was not read.
+    pub(crate) has_gap: bool,
+}
+
+/// What a journal is found to be.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Found {
+    /// Of this version.
+    Ours(Memory),
+    /// Of another one.
+    OfVersion(u32),
+    /// Damaged from the first line on.
+    Unreadable,
+}
+
+/// Reads the journal in a state folder without touching it.
+pub(crate) fn look(state: impl AsFd) -> io::Result<Found> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    Ok(read(&File::from(openat(state, NAME, flags, Mode::empty())?)))
 }
 
 impl Journal {
-    /// Reads what there is. Nothing is an empty memory; so is what another version wrote, or what is
-    /// damaged from the first line on: then the file is set aside.
+    /// Reads what there is. Nothing is an empty memory; so is what is damaged from the first line on: then the file
+    /// is set aside. What another version wrote is left as it is.
+    ///
+    /// # Errors
+    /// It cannot be read, or another version wrote it.
     pub(crate) fn open(state: OwnedFd) -> io::Result<(Self, Memory)> {
         let file = open(&state, NAME, OFlags::empty())?;
         let bytes = file.metadata()?.len();
-        let memory = read(&file).unwrap_or_else(|| {
-            let _kept_for_a_reader = renameat(&state, NAME, &state, "journal.unreadable");
-            Memory::default()
-        });
+        let memory = match read(&file) {
+            Found::Ours(memory) => memory,
+            Found::OfVersion(version) => {
+                let message = format!("its journal has version {version}, and this clinit reads {VERSION}");
+                return Err(io::Error::other(message));
+            }
+            Found::Unreadable => {
+                let _kept_for_a_reader = renameat(&state, NAME, &state, "journal.unreadable");
+                Memory::default()
+            }
+        };
         let journal = Self { state, file: None, bytes, bytes_when_new: bytes, line: Vec::new() };
         Ok((journal, memory))
     }
@@ -126,32 +169,40 @@ fn write_line(line: &mut Vec<u8>, items: &[Item]) -> io::Result<()> {
     Ok(())
 }
 
-/// `None` when it is not of this version. A damaged line ends the reading: what follows a gap is no state.
-fn read(file: &File) -> Option<Memory> {
+/// The first line says the version. A damaged line ends the reading: what follows a gap is no state.
+fn read(file: &File) -> Found {
     let mut memory = Memory::default();
     let mut reader = BufReader::new(file);
     let mut line = Vec::new();
     let mut first = true;
     while reader.read_until(b'\n', &mut line).is_ok_and(|size| size > 0) {
-        let Some(items) =
-            line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice::<Vec<Item>>(line).ok())
-        else {
+        let Some(text) = line.strip_suffix(b"\n") else { break };
+        if std::mem::take(&mut first) {
+            match serde_json::from_slice::<Vec<Item>>(text).as_deref() {
+                Ok([Item::Version(VERSION), ..]) => {}
+                Ok([Item::Version(version), ..]) => return Found::OfVersion(*version),
+                Ok(_) | Err(_) => return Found::Unreadable,
+            }
+        }
+        let Ok(items) = serde_json::from_slice::<Vec<Item>>(text) else {
+            memory.has_gap = true;
             break;
         };
-        if std::mem::take(&mut first) && items.first() != Some(&Item::Version(VERSION)) {
-            return None;
-        }
         for item in items {
             match item {
                 Item::Version(_) => {}
                 Item::Started(at) => memory.started = Some(at),
                 Item::Table(revision) => memory.table = Some(revision),
                 Item::Node(record) => memory.records.push(record),
+                Item::Told(group, level) => drop(memory.told.insert(group, level)),
+                Item::Untold(group) => drop(memory.told.remove(&group)),
+                Item::Status(status) => memory.status = status,
+                Item::Held(key) => drop(memory.held.insert(key)),
             }
         }
         line.clear();
     }
-    (!first || line.is_empty()).then_some(memory)
+    if first && !line.is_empty() { Found::Unreadable } else { Found::Ours(memory) }
 }
 
 #[cfg(test)]
@@ -170,9 +221,13 @@ mod tests {
             Self(path)
         }
 
-        fn open(&self) -> (Journal, Memory) {
+        fn state(&self) -> OwnedFd {
             let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
-            Journal::open(open_path(&self.0, flags, Mode::empty()).unwrap()).unwrap()
+            open_path(&self.0, flags, Mode::empty()).unwrap()
+        }
+
+        fn open(&self) -> (Journal, Memory) {
+            Journal::open(self.state()).unwrap()
         }
     }
 
@@ -225,10 +280,24 @@ mod tests {
     }
 
     #[test]
-    fn another_versions_journal_is_set_aside() {
+    fn another_versions_journal_is_left_as_it_is() {
         let folder = Folder::new("version");
-        std::fs::write(folder.0.join(NAME), "[{\"version\":99}]\n[{\"table\":1}]\n").unwrap();
-        assert_eq!(folder.open().1.table, None);
-        assert!(folder.0.join("journal.unreadable").exists());
+        let text = "[{\"version\":99}]\n[{\"table\":1}]\n";
+        std::fs::write(folder.0.join(NAME), text).unwrap();
+        let error = Journal::open(folder.state()).unwrap_err();
+        assert!(error.to_string().contains("version 99"), "{error}");
+        assert_eq!(look(folder.state()).unwrap(), Found::OfVersion(99));
+        assert_eq!(std::fs::read_to_string(folder.0.join(NAME)).unwrap(), text);
+    }
+
+    #[test]
+    fn what_is_damaged_from_the_first_line_on_is_set_aside() {
+        let folder = Folder::new("damaged");
+        for text in ["[{\"vers", "no journal\n", "[]\n"] {
+            std::fs::write(folder.0.join(NAME), text).unwrap();
+            assert_eq!(look(folder.state()).unwrap(), Found::Unreadable, "{text}");
+            assert_eq!(folder.open().1, Memory::default());
+            assert!(folder.0.join("journal.unreadable").exists());
+        }
     }
 }

@@ -16,6 +16,9 @@
 //! | `begin` | from the inherited descriptors and what was remembered to a running engine |
 //! | `turn` | sources to events, actions to effects |
 //! | `requests` | the calls of the socket |
+//! | `queries` | those that ask: status, explain |
+//! | `orders`, `reloads`, `runs` | those about single entries |
+//! | `waiting` | clients that wait for what they began |
 //! | `clients` | connections and their bounds |
 //! | `tables` | which table holds, and who waits for it |
 //! | `disk` | the helper thread that may wait for the table's file system |
@@ -23,32 +26,59 @@
 //! | `journal`, `tablefile` | what outlives the engine |
 //! | `lowering`, `surroundings` | entries to orders |
 //! | `hand_over`, `starts` | starts on their way to the keeper, and those that wait for a name or a file |
+//! | `hearing`, `speech` | what entries say of themselves, and who says it |
+//! | `probes` | asking whether somebody accepts connections |
+//! | `listening`, `store` | the sockets on which entries listen: opened, and held |
+//! | `ending` | when a shutdown is over, and with which status |
+//! | `remembering` | what outlives the machine |
 //! | `packets` | links to keeper and logger |
-//! | `view`, `notes`, `events`, `faults` | state and change, for people |
+//! | `upgrade`, `trial` | another program in the place of this one, and how it is tried |
+//! | `logs` | what the logger is told, and tells |
+//! | `view`, `causes`, `exits`, `faults`, `notes`, `events` | state and change, for people |
+//! | `counting` | what `cargo xtask callgrind` counts of this |
 
 mod begin;
+mod causes;
 mod clients;
+pub mod counting;
 mod disk;
+mod ending;
 mod events;
+mod exits;
 mod faults;
 mod finder;
 mod hand_over;
-mod journal;
+mod hearing;
+pub(crate) mod journal;
+mod listening;
+mod logs;
 mod lowering;
 mod notes;
+mod orders;
 mod packets;
+mod probes;
+mod queries;
+mod reloads;
+mod remembering;
 mod requests;
+mod runs;
+mod speech;
 mod starts;
+mod store;
 mod surroundings;
 mod tablefile;
 mod tables;
+pub(crate) mod trial;
 mod turn;
+mod upgrade;
 mod view;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 
 use clinit_engine::event::Action;
+use clinit_engine::name::{GroupName, Level};
 use clinit_engine::node::Node;
 use clinit_engine::time::Instant;
 use clinit_keeper::Reviver;
@@ -57,7 +87,7 @@ use clinit_sys::signals::SignalFd;
 pub use begin::EngineError;
 pub(crate) use begin::run;
 pub(crate) use begin::{REREAD, prepare_state};
-pub(crate) use view::errno_text;
+pub(crate) use exits::errno_text;
 
 use crate::roles::Setup;
 
@@ -74,10 +104,21 @@ pub(crate) struct Engine {
     feed: packets::Packets,
     signals: SignalFd,
     clients: clients::Clients,
-    waiters: Vec<requests::Waiter>,
+    waiters: Vec<waiting::Waiter>,
     disk: disk::Disk,
     finder: finder::Finder,
     starts: starts::Starts,
+    hearing: hearing::Hearing,
+    probes: probes::Probes,
+    store: store::Store,
+    ending: ending::Ending,
+    /// The levels that groups were told by hand.
+    told: BTreeMap<GroupName, Level>,
+    remembering: Status,
+    /// A program that is to take the place of this one.
+    upgrade: Option<upgrade::Upgrade>,
+    /// The keeper is another program now.
+    replaced: bool,
     journal: journal::Journal,
     tables: tables::Tables,
     notes: notes::Notes,
@@ -88,8 +129,7 @@ pub(crate) struct Engine {
     items: Vec<journal::Item>,
     journal_failed: bool,
     status: Status,
-    /// Slots whose FIFO the logger reads, with their labels.
-    followed: BTreeMap<u32, String>,
+    logs: logs::Logs,
     /// The keeper has told of a signal that asks for the end.
     was_asked_to_end: bool,
     /// When the daemon, not this process, was started.
@@ -107,7 +147,7 @@ pub(crate) struct Engine {
     _only: OwnedFd,
 }
 
-/// The status file's state: the newest text is written when the last is on disk, and not too often.
+/// The state of the status file, or of the one that remembers: the newest text is written when the last is on disk, and not too often.
 #[derive(Debug, Default)]
 struct Status {
     is_stale: bool,

@@ -6,13 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clinit_control::interface::{Event, Fault};
+use clinit_control::interface::{Event, ExitStatus, Fault};
+use clinit_engine::care::Errand;
+use clinit_engine::entry::{Entry, PauseReason, State};
 use clinit_engine::event::{EntryId, Exit, Next, Notice};
 use clinit_engine::group::Phase;
 use clinit_engine::name::{EntryKey, GroupName, Tag};
 use clinit_engine::node::Node;
 use clinit_engine::time::Instant;
+use clinit_table::TRANSIENT_GROUP;
 
+use super::exits::{Ran, exit_status, lack_text};
 use super::view;
 use crate::machine;
 use crate::roles::Manner;
@@ -22,6 +26,8 @@ struct Said {
     group: GroupName,
     tag: Option<Tag>,
     kind: &'static str,
+    /// How a main process ended.
+    exit: Option<ExitStatus>,
     text: String,
     /// A daemon does not say it.
     is_ordinary: bool,
@@ -106,13 +112,14 @@ impl Notes {
             group: said.group,
             tag: said.tag,
             kind: said.kind.to_owned(),
+            exit: said.exit,
             text: said.text,
         })
     }
 
     fn describe(&mut self, notice: &Notice, node: &Node, now: Instant) -> Option<Said> {
         let of_group = |group: &GroupName, is_ordinary, kind, text| {
-            Some(Said { group: group.clone(), tag: None, kind, text, is_ordinary })
+            Some(Said { group: group.clone(), tag: None, kind, exit: None, text, is_ordinary })
         };
         let entry = match notice {
             Notice::GroupChanged { group, level, target, phase } => {
@@ -131,13 +138,48 @@ impl Notes {
                 return of_group(group, is_ordinary, "group", text);
             }
             Notice::GroupForgotten { group } => {
-                return of_group(group, false, "gone", "gone: the table has it no longer".to_owned());
+                // What was made by hand comes and goes.
+                let is_ordinary = group.as_str() == TRANSIENT_GROUP;
+                let text = if is_ordinary { "gone" } else { "gone: the table has it no longer" };
+                return of_group(group, is_ordinary, "gone", text.to_owned());
             }
             Notice::Started { entry, .. } | Notice::Stopping { entry } | Notice::Killing { entry } => *entry,
             Notice::NotSpawned { entry, .. } | Notice::Ended { entry, .. } => *entry,
+            Notice::Ready { entry } | Notice::Missed { entry, .. } | Notice::Failed { entry, .. } => *entry,
+            Notice::Recovered { entry } | Notice::Reloaded { entry } => *entry,
+            Notice::ErrandEnded { entry, .. } | Notice::GivenUp { entry, .. } => *entry,
+            Notice::Fallen { group, entry } => {
+                let entry = self.names.get(entry).map_or("an entry", |key| key.tag.as_str());
+                let text = format!("taken down: {entry} was given up, and its failover_mode is soft");
+                return of_group(group, false, "fallen", text);
+            }
         };
+        let mut ended_as = None;
         let (is_ordinary, kind, text) = match notice {
-            Notice::GroupChanged { .. } | Notice::GroupForgotten { .. } => return None,
+            Notice::GroupChanged { .. } | Notice::GroupForgotten { .. } | Notice::Fallen { .. } => {
+                return None;
+            }
+            Notice::Ready { .. } => (true, "ready", "ready".to_owned()),
+            Notice::Missed { errand, misses, threshold, .. } => {
+                (false, "missed", format!("{} failed, {misses} of {threshold}", errand.as_str()))
+            }
+            Notice::Failed { failing, .. } => (false, "failed", failing.words().to_owned()),
+            Notice::Recovered { .. } => (false, "recovered", "is well again".to_owned()),
+            Notice::Reloaded { .. } => (true, "reloaded", "has read its configuration again".to_owned()),
+            Notice::ErrandEnded { errand, exit, .. } => {
+                let how = match exit {
+                    Some(exit) => errand_text(entry, *errand, *exit, node),
+                    None => "could not be started".to_owned(),
+                };
+                let is_ordinary = exit.is_some_and(Exit::is_success);
+                (is_ordinary, "command", format!("{}: {how}", errand.as_str()))
+            }
+            Notice::GivenUp { reason, .. } => {
+                // With its group it may be down already.
+                let why = node.entry(entry).map(|entry| entry.why_given_up(*reason)).unwrap_or_default();
+                let name = self.names.get(&entry)?;
+                (false, "given_up", format!("given up: {why}: clinit reset {name} tries again"))
+            }
             Notice::Started { pid, .. } => {
                 self.lacking.remove(&entry);
                 (true, "started", format!("started, pid {pid}"))
@@ -152,34 +194,48 @@ impl Notes {
                 if !self.lacking.insert(entry) {
                     return None;
                 }
-                let lack = view::lack_text(*errno);
+                let lack = lack_text(*errno);
                 (false, "not_spawned", format!("no process to be had: {lack}; trying again every second"))
             }
             Notice::Ended { exit, next, .. } => {
-                let (is_ordinary, text) = ended(entry, *exit, *next, node, now);
+                let status = exit_status(*exit, node.entry(entry).map(Ran::main));
+                let (is_ordinary, text) = ended(entry, *exit, &status, *next, node, now);
+                ended_as = Some(status);
                 (is_ordinary, "ended", text)
             }
         };
         let EntryKey { group, tag } = self.names.get(&entry)?.clone();
-        Some(Said { group, tag: Some(tag), kind, text, is_ordinary })
+        Some(Said { group, tag: Some(tag), kind, exit: ended_as, text, is_ordinary })
     }
 }
 
+fn errand_text(owner: EntryId, errand: Errand, exit: Exit, node: &Node) -> String {
+    let ran = node.entry(owner).and_then(|entry| Ran::errand(entry, errand));
+    exit_status(exit, ran).to_string()
+}
+
 /// How a main process ended and what follows, and whether that is as it should be.
-fn ended(id: EntryId, exit: Exit, next: Next, node: &Node, now: Instant) -> (bool, String) {
-    let how = match node.entry(id) {
-        Some(entry) => view::exit_status(exit, entry).to_string(),
-        None => "ended".to_owned(),
-    };
+fn ended(id: EntryId, exit: Exit, how: &ExitStatus, next: Next, node: &Node, now: Instant) -> (bool, String) {
     match next {
-        Next::Down => (true, how),
-        Next::Done => (exit.is_success(), how),
+        Next::Down => (true, how.to_string()),
+        Next::Done => (ends_well(id, exit, node), how.to_string()),
+        // Said by itself.
+        Next::GivenUp => (false, how.to_string()),
         Next::Respawn => (false, format!("{how}: started again")),
         Next::Clear => (false, format!("{how}: started again when the rest of it is gone")),
         Next::Pause(until) => {
             let seconds = until.since(now).as_secs_f64().round();
+            let reason = node.entry(id).map(Entry::state);
+            if matches!(reason, Some(State::Pausing { reason: PauseReason::Delay, .. })) {
+                return (false, format!("{how}: started again in {seconds} seconds"));
+            }
             let starts = node.entry(id).map_or(0, |entry| entry.spec().policy.throttle.starts);
             (false, format!("{how}: started {starts} times too quickly: sleeping {seconds} seconds"))
         }
     }
+}
+
+/// One that is gone already has ended well.
+fn ends_well(id: EntryId, exit: Exit, node: &Node) -> bool {
+    node.entry(id).is_none_or(|entry| entry.ends_well(exit))
 }

@@ -1,19 +1,30 @@
 //! One end of a packet socket, with a queue for what the other end does not take yet.
 
 use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
+use clinit_keeper::protocol::SOCKETS_MAX;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recv, send, sendmsg};
 
 /// A link to keeper or logger.
 #[derive(Debug)]
 pub(crate) struct Packets {
     socket: OwnedFd,
-    queue: VecDeque<Vec<u8>>,
+    queue: VecDeque<Packet>,
     is_full: bool,
     data: u64,
+}
+
+/// A packet with the descriptors that go along; mostly none.
+#[derive(Debug)]
+struct Packet {
+    bytes: Vec<u8>,
+    descriptors: Vec<Arc<OwnedFd>>,
 }
 
 /// What was there to receive.
@@ -31,7 +42,13 @@ impl Packets {
     }
 
     /// Sends a packet, behind those that wait.
-    pub(crate) fn send(&mut self, packet: Vec<u8>) {
+    pub(crate) fn send(&mut self, bytes: Vec<u8>) {
+        self.send_with(bytes, Vec::new());
+    }
+
+    /// Sends a packet and descriptors along with it.
+    pub(crate) fn send_with(&mut self, bytes: Vec<u8>, descriptors: Vec<Arc<OwnedFd>>) {
+        let packet = Packet { bytes, descriptors };
         if self.queue.is_empty() && self.try_send(&packet) {
             return;
         }
@@ -69,8 +86,19 @@ impl Packets {
     }
 
     /// Whether the packet needs no further care: it was sent, or there is nobody to take it.
-    fn try_send(&self, packet: &[u8]) -> bool {
-        match send(&self.socket, packet, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+    fn try_send(&self, Packet { bytes, descriptors }: &Packet) -> bool {
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        let sent = if descriptors.is_empty() {
+            send(&self.socket, bytes, flags)
+        } else {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SOCKETS_MAX))];
+            let mut control = SendAncillaryBuffer::new(&mut space);
+            let descriptors: Vec<BorrowedFd<'_>> = descriptors.iter().map(|fd| fd.as_fd()).collect();
+            // Too many for one packet are refused before: the receiver finds none, and says so.
+            let _all_or_none = control.push(SendAncillaryMessage::ScmRights(&descriptors));
+            sendmsg(&self.socket, &[IoSlice::new(bytes)], &mut control, flags)
+        };
+        match sent {
             Err(Errno::AGAIN | Errno::NOBUFS | Errno::INTR) => false,
             Ok(_) | Err(_) => true,
         }

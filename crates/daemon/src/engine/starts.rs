@@ -1,4 +1,5 @@
-//! Starts that wait for the finder: for a name to be looked up, or an environment file to be read.
+//! Starts that wait for the finder: for a name to be looked up, an environment file to be read, or sockets to be
+//! opened.
 //!
 //! The entries of a group are handed to the keeper in their order, so those behind such an entry wait with
 //! it. Other groups do not, nor does an entry that is started again: its turn has been.
@@ -9,6 +10,7 @@ use clinit_engine::event::{EntryId, ExecFault, Generation};
 use clinit_engine::name::GroupName;
 use clinit_table::environment::Variables;
 
+use super::listening::Opened;
 use crate::accounts::{Account, Identities, Identity};
 
 /// A start that is waiting.
@@ -20,6 +22,7 @@ pub(crate) struct Start {
     pub(crate) line: Option<GroupName>,
     pub(crate) account: Option<Account>,
     pub(crate) file: File,
+    pub(crate) sockets: Sockets,
 }
 
 /// The environment file of a start.
@@ -31,6 +34,17 @@ pub(crate) enum File {
     Asked,
     /// What came of that.
     Read(Result<Variables, ExecFault>),
+}
+
+/// The sockets of a start.
+#[derive(Debug)]
+pub(crate) enum Sockets {
+    /// It has none, or they are held.
+    None,
+    /// The finder was asked to open them.
+    Asked,
+    /// What came of that.
+    Opened(Result<Opened, ExecFault>),
 }
 
 /// All of them, and what is known of the accounts that they need.
@@ -113,6 +127,19 @@ impl Starts {
         }
     }
 
+    /// Sockets were opened.
+    pub(crate) fn opened(
+        &mut self,
+        entry: EntryId,
+        generation: Generation,
+        opened: Result<Opened, ExecFault>,
+    ) {
+        if let Some(start) = self.waiting.get_mut(&entry).filter(|start| start.generation == generation) {
+            start.sockets = Sockets::Opened(opened);
+            self.candidates.push_back(entry);
+        }
+    }
+
     /// Forgets a start that waits; whether it did.
     pub(crate) fn withdraw(&mut self, entry: EntryId, generation: Generation) -> bool {
         let is_waiting = self.waiting.get(&entry).is_some_and(|start| start.generation == generation);
@@ -150,12 +177,13 @@ impl Starts {
     }
 
     fn missing(&self, start: &Start) -> Option<&'static str> {
-        match (&start.account, &start.file) {
-            (Some(account), _) if self.identity(account).is_none() => {
+        match (&start.account, &start.file, &start.sockets) {
+            (Some(account), _, _) if self.identity(account).is_none() => {
                 Some("it waits until its user is looked up")
             }
-            (_, File::Asked) => Some("it waits until its environment file is read"),
-            (_, File::None | File::Read(_)) => None,
+            (_, File::Asked, _) => Some("it waits until its environment file is read"),
+            (_, _, Sockets::Asked) => Some("it waits until its sockets are opened"),
+            (_, File::None | File::Read(_), Sockets::None | Sockets::Opened(_)) => None,
         }
     }
 
@@ -172,7 +200,8 @@ mod tests {
 
     fn start(generation: u64, line: Option<&str>, file: File) -> Start {
         let line = line.map(|name| GroupName::new(name).unwrap());
-        Start { generation: Generation(generation), kill_rest: false, line, account: None, file }
+        let sockets = Sockets::None;
+        Start { generation: Generation(generation), kill_rest: false, line, account: None, file, sockets }
     }
 
     fn ready(starts: &mut Starts) -> Vec<u32> {

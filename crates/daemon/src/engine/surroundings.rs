@@ -15,6 +15,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) identity: Option<&'a Identity>,
     /// What its environment file says.
     pub(crate) variables: &'a [(Vec<u8>, Vec<u8>)],
+    /// How many sockets go along.
+    pub(crate) sockets: usize,
 }
 
 /// Who the daemon is.
@@ -181,7 +183,7 @@ mod tests {
         };
         let file = ["A", "B", "C", "HOME"].map(|name| (name.as_bytes().to_vec(), b"file".to_vec()));
         let identity = identity(Some(5));
-        let prepared = Prepared { identity: Some(&identity), variables: &file };
+        let prepared = Prepared { identity: Some(&identity), variables: &file, sockets: 0 };
         let found = variables(Some(&around), prepared);
         let value = |name: &str| found[name.as_bytes()].map(|value| std::str::from_utf8(value).unwrap());
         assert_eq!(["A", "B", "C", "HOME"].map(value), [Some("table"), None, Some("file"), Some("file")]);

@@ -42,7 +42,9 @@ pub(crate) struct Tables {
     pub(crate) revision: u64,
     /// What was last read, taken or not.
     pub(crate) known: Arc<Vec<Source>>,
-    /// What came of it.
+    /// What holds.
+    pub(crate) accepted: Arc<Vec<Source>>,
+    /// What came of the last reading.
     pub(crate) verdict: Verdict,
     /// Since when the table is being read.
     pub(crate) reading_since: Option<Instant>,
@@ -53,9 +55,11 @@ pub(crate) struct Tables {
 
 impl Tables {
     pub(crate) fn new(revision: u64, known: Vec<Source>, verdict: Verdict) -> Self {
+        let known = Arc::new(known);
         Self {
             revision,
-            known: Arc::new(known),
+            accepted: Arc::clone(&known),
+            known,
             verdict,
             reading_since: None,
             served: Vec::new(),

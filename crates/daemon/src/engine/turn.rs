@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clinit_engine::event::{Action, EntryId, Event, ExecFault, Exit, Generation};
 use clinit_engine::time::Instant;
-use clinit_keeper::protocol::{Ending, Order, Output, REPORT_BYTES, Report};
-use clinit_logger::feed::Feed;
+use clinit_keeper::GONE;
+use clinit_keeper::protocol::{Ending, Order, REPORT_BYTES, Report};
 use clinit_table::ParseOptions;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventFlags};
@@ -18,16 +18,20 @@ use super::disk::{Done, TableRead};
 use super::faults::stage_of;
 use super::journal::Item;
 use super::packets::Received;
+use super::probes::PROBE;
 use super::tables::{Verdict, Waiting, judge, refusal, unreadable};
 use super::{Engine, lowering, now, tablefile, view};
-use crate::paths::state_folder;
+use crate::paths::{notify_socket, state_folder};
 use crate::roles::Manner;
+
+/// How many reports of the keeper are taken before they are acted on.
+const REPORTS_AT_ONCE: usize = 256;
 
 /// How long after one status file the next is written.
 const STATUS_PAUSE: Duration = Duration::from_millis(20);
 
-/// How long after a status file could not be written it is tried again.
-const STATUS_RETRY: Duration = Duration::from_secs(5);
+/// How long after a file could not be written it is tried again.
+pub(super) const STATUS_RETRY: Duration = Duration::from_secs(5);
 
 /// How long the way out may wait for slow clients and disks.
 const LEAVE_TIME: Duration = Duration::from_secs(2);
@@ -43,8 +47,11 @@ impl Engine {
             if self.keeper_gone {
                 return self.outlive_keeper();
             }
-            if self.leaving {
+            if self.leaving && self.are_logs_finished(now()) {
                 return self.leave();
+            }
+            if self.replaced {
+                return self.make_way();
             }
             events.clear();
             let timeout = self.timeout();
@@ -63,7 +70,7 @@ impl Engine {
     fn take(&mut self, data: u64, flags: EventFlags, now: Instant) {
         match data {
             source::KEEPER => self.take_reports(now),
-            source::FEED => {}
+            source::FEED => self.take_words(now),
             source::LISTEN => {
                 let listener = self.reviver.listener().as_fd();
                 self.clients.accept(listener, self.epoll.as_fd(), now);
@@ -71,10 +78,15 @@ impl Engine {
             source::LIFE => self.keeper_gone = true,
             source::DISK => self.take_done(now),
             source::FINDER => self.take_found(now),
+            source::NOTIFY | source::READY => self.hear_all(now),
+            source::TRIAL => self.take_tried(now),
             source::SIGNALS => {
                 while let Some(signal) = self.signals.next() {
                     self.signalled(signal, now);
                 }
+            }
+            probe if probe & PROBE != 0 => {
+                self.take_answer(EntryId(u32::try_from(probe & !PROBE).unwrap_or(u32::MAX)), now);
             }
             client => {
                 let hung_up = flags.intersects(EventFlags::HUP | EventFlags::ERR);
@@ -99,17 +111,23 @@ impl Engine {
     fn take_reports(&mut self, now: Instant) {
         let mut packet = [0; REPORT_BYTES];
         loop {
-            match self.keeper.receive(&mut packet) {
-                Received::Packet(size) => {
-                    if let Some(report) = Report::decode(&packet[..size]) {
-                        self.take_report(report, now);
-                    }
+            let mut reports = Vec::new();
+            let mut are_all_taken = false;
+            while reports.len() < REPORTS_AT_ONCE && !are_all_taken {
+                match self.keeper.receive(&mut packet) {
+                    Received::Packet(size) => reports.extend(Report::decode(&packet[..size])),
+                    Received::Nothing => are_all_taken = true,
+                    Received::Ended => (self.keeper_gone, are_all_taken) = (true, true),
                 }
-                Received::Nothing => return,
-                Received::Ended => {
-                    self.keeper_gone = true;
-                    return;
-                }
+            }
+            // What an entry said before it ended it said in time.
+            let is_end = |report: &Report| matches!(report, Report::Exited { .. } | Report::Emptied { .. });
+            if reports.iter().any(is_end) {
+                self.hear_all(now);
+            }
+            reports.into_iter().for_each(|report| self.take_report(report, now));
+            if are_all_taken {
+                return;
             }
         }
     }
@@ -118,6 +136,9 @@ impl Engine {
         let event = match report {
             Report::Spawned { slot, generation, pid, unbounded } => {
                 self.note_unbounded(EntryId(slot), unbounded);
+                if !self.is_inventory_taken {
+                    self.regain_sockets(EntryId(slot), pid);
+                }
                 Event::Spawned { entry: EntryId(slot), generation: Generation(generation), pid }
             }
             Report::NotSpawned { slot, generation, errno } => {
@@ -132,6 +153,9 @@ impl Engine {
             Report::Emptied { slot, generation } => {
                 Event::Emptied { entry: EntryId(slot), generation: Generation(generation) }
             }
+            Report::NotFollowed { slot, generation } => {
+                Event::NotFollowed { entry: EntryId(slot), generation: Generation(generation) }
+            }
             Report::InventoryTaken => {
                 self.is_inventory_taken = true;
                 if !self.is_restored {
@@ -141,6 +165,11 @@ impl Engine {
             }
             Report::Signalled { signal } => return self.keeper_signalled(signal.into(), now),
             Report::LoggerStarted => return self.brief_logger(),
+            Report::Replaced => {
+                self.replaced = true;
+                return;
+            }
+            Report::NotReplaced { errno } => return self.not_replaced(errno, now),
         };
         self.happen(event, now);
     }
@@ -216,6 +245,7 @@ impl Engine {
                     }
                 }
                 Done::StatusRemoved => {}
+                Done::Remembered(result) => self.remembered(result, now),
             }
         }
     }
@@ -252,6 +282,7 @@ impl Engine {
                     return self
                         .refuse(refusal(format!("the state folder has no room for it: {error}"), &name));
                 }
+                self.tables.accepted = std::sync::Arc::clone(&self.tables.known);
                 let old = std::mem::replace(&mut self.tables.revision, revision);
                 self.items.push(Item::Table(revision));
                 self.tables.verdict = verdict;
@@ -260,7 +291,10 @@ impl Engine {
                 }
                 self.warn_of_cgroups(&parsed.table);
                 self.look_up_all(&parsed.table);
+                self.take_ending(&parsed.settings);
                 self.happen(Event::TableAccepted(parsed.table), now);
+                self.remembering.is_stale = true;
+                self.follow_anew();
                 // What is not remembered yet is remembered before the copy it rests on goes.
                 self.remember();
                 if !self.journal_failed {
@@ -282,6 +316,7 @@ impl Engine {
         if self.tables.deadline().is_some_and(|at| at <= now) {
             self.give_up_reading(now);
         }
+        self.give_up_probes(now);
         self.clients.expire(self.reviver.listener().as_fd(), self.epoll.as_fd(), now);
     }
 
@@ -298,27 +333,32 @@ impl Engine {
     /// Remembers, acts, tells.
     fn finish_turn(&mut self) {
         let now = now();
+        self.look_at_ending(now);
         self.remember();
         for (index, action) in std::mem::take(&mut self.actions).into_iter().enumerate() {
             self.act(index, action, now);
         }
+        self.tend_sockets();
         self.forget_turn();
         self.answer_waiters(now);
         self.keeper.flush(self.epoll.as_fd());
         self.feed.flush(self.epoll.as_fd());
         self.write_status(now);
+        self.write_remembered(now);
         for client in self.clients.flush(self.epoll.as_fd(), now) {
             self.answer_all(client, now);
         }
+        self.go_on_with_upgrade(now);
     }
 
-    fn remember(&mut self) {
+    pub(super) fn remember(&mut self) {
         let items = self.take_items();
         if items.is_empty() && !self.journal_failed {
             return;
         }
-        let (node, started, revision) = (&self.node, self.started, self.tables.revision);
-        match self.journal.append(&items, || Self::everything(node, started, revision)) {
+        let (node, told, status) = (&self.node, &self.told, self.ending.status);
+        let (started, revision) = (self.started, self.tables.revision);
+        match self.journal.append(&items, || Self::everything(node, told, status, started, revision)) {
             Ok(()) => self.journal_failed = false,
             Err(error) => {
                 if !std::mem::replace(&mut self.journal_failed, true) {
@@ -351,6 +391,11 @@ impl Engine {
             Action::Signal { entry, generation, signal } => {
                 self.keeper.send(Order::Signal { slot: entry.0, generation: generation.0, signal }.encode());
             }
+            Action::Probe { entry, generation, address } => self.probe(entry, generation, address, now),
+            Action::Follow { entry, generation, pid } => {
+                let (slot, generation) = (entry.0, generation.0);
+                self.keeper.send(Order::Follow { slot, generation, pid }.encode());
+            }
             Action::Kill { entry, generation, scope } => {
                 let (slot, generation, scope) = (entry.0, generation.0, lowering::scope(scope));
                 self.keeper.send(Order::Kill { slot, generation, scope }.encode());
@@ -367,39 +412,13 @@ impl Engine {
                     notice,
                     clinit_engine::Notice::GroupChanged { .. } | clinit_engine::Notice::GroupForgotten { .. }
                 );
+                if let clinit_engine::Notice::GroupForgotten { group } = &notice {
+                    self.untold(group);
+                }
                 self.tell_waiters(index, &notice, now);
             }
             Action::Leave => self.leaving = true,
         }
-    }
-
-    pub(super) fn follow(&mut self, id: EntryId) {
-        let Some(entry) = self.node.entry(id) else { return };
-        let label = entry_label(&entry.key().to_string(), self.setup.color);
-        // A slot that another entry has now is followed under its new name.
-        if self.followed.get(&id.0) != Some(&label) {
-            self.feed.send(Feed::Follow { slot: id.0, label: label.clone().into_bytes() }.encode());
-            self.followed.insert(id.0, label);
-        }
-    }
-
-    /// Tells a new logger all that it has to know.
-    fn brief_logger(&mut self) {
-        self.feed.send(Feed::Reset.encode());
-        if let Some(log) = &self.setup.log {
-            let path = std::os::unix::ffi::OsStrExt::as_bytes(log.as_os_str()).to_vec();
-            self.feed.send(Feed::LogFile { path }.encode());
-        }
-        for (&slot, label) in &self.followed {
-            self.feed.send(Feed::Follow { slot, label: label.clone().into_bytes() }.encode());
-        }
-        let printing: Vec<EntryId> = self
-            .node
-            .entries()
-            .filter(|(_, entry)| entry.generation().0 > 0 && self.lowering.output(entry) == Output::Fifo)
-            .map(|(id, _)| id)
-            .collect();
-        printing.into_iter().for_each(|id| self.follow(id));
     }
 
     fn write_status(&mut self, now: Instant) {
@@ -417,9 +436,14 @@ impl Engine {
         let deadlines = [
             self.node.next_deadline(),
             self.tables.deadline(),
+            self.probes.next_deadline(),
             self.clients.next_deadline(),
             self.next_look(now()),
+            self.upgrade_deadline(),
+            self.logs.deadline(),
             write.then_some(status.not_before),
+            self.next_remembering(),
+            self.next_hurry(),
             (!self.actions.is_empty()).then_some(Instant::default()),
         ];
         let next = deadlines.into_iter().flatten().min()?;
@@ -428,41 +452,52 @@ impl Engine {
 
     /// Everything has ended: the last word to all, and nothing left behind.
     fn leave(&mut self) {
-        self.keeper.send(Order::Leave { status: 0 }.encode());
+        self.keeper.send(Order::Leave { status: self.ending.status }.encode());
         if let Some(path) = self.setup.clstat.clone() {
             self.disk.remove_status(&path);
         }
         let by = now() + LEAVE_TIME;
         let mut removed = self.setup.clstat.is_none();
-        while now() < by && !(removed && self.keeper.is_empty() && self.clients.all_are_paid()) {
+        let is_remembered = |engine: &Self| !engine.remembering.is_being_written;
+        while now() < by
+            && !(removed && is_remembered(self) && self.keeper.is_empty() && self.clients.all_are_paid())
+        {
             self.keeper.flush(self.epoll.as_fd());
             self.clients.flush(self.epoll.as_fd(), now());
-            removed |= self.disk.done().iter().any(|done| matches!(done, Done::StatusRemoved));
+            for done in self.disk.done() {
+                removed |= matches!(done, Done::StatusRemoved);
+                if let Done::Remembered(result) = done {
+                    self.remembered(result, now());
+                }
+            }
+            self.write_remembered(now());
             std::thread::sleep(Duration::from_millis(1));
         }
         self.notes.say("all has ended");
-        let _gone_anyway = fs::remove_file(&self.setup.socket);
-        // Under another name first: a daemon that starts now makes a folder of its own.
+        for socket in [&self.setup.socket, &notify_socket(&self.setup.socket)] {
+            let _gone_anyway = fs::remove_file(socket);
+        }
+        // Under another name: a daemon that starts now makes a folder of its own. The logger may not even have begun,
+        // and needs it; the keeper removes it at the very end.
         let folder = state_folder(&self.setup.socket);
         let mut gone = folder.clone().into_os_string();
-        gone.push(format!(".gone.{}", std::process::id()));
-        let _left_for_the_next = fs::rename(&folder, &gone).and_then(|()| fs::remove_dir_all(&gone));
+        gone.push(format!("{GONE}{}", std::process::id()));
+        let _left_for_the_next = fs::rename(&folder, &gone);
+    }
+
+    /// An engine of another program follows: what clients are owed is sent, and nothing else is left to do.
+    fn make_way(&mut self) {
+        let by = now() + LEAVE_TIME;
+        while now() < by && !self.clients.all_are_paid() {
+            self.clients.flush(self.epoll.as_fd(), now());
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// The keeper is gone: another one takes over, with an engine of its own.
     fn outlive_keeper(&self) {
         self.reviver.revive();
     }
-}
-
-/// The label before an entry's lines; each entry keeps its colour.
-fn entry_label(name: &str, color: bool) -> String {
-    const COLORS: [u8; 6] = [36, 33, 32, 35, 34, 31];
-    if !color {
-        return format!("{name} | ");
-    }
-    let sum = name.bytes().fold(0usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-    format!("\u{1b}[{}m{name}\u{1b}[0m | ", COLORS[sum % COLORS.len()])
 }
 
 fn exit(ending: Ending) -> Exit {

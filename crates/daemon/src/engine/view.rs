@@ -1,20 +1,20 @@
 //! From the node's state to what `Status` and the status file say.
 
 use std::fmt::Write;
-use std::io;
 use std::time::Duration;
 
 use clinit_control::interface::{
     EntryState, EntryStatus, ExitStatus, GroupStatus, OrderedEntry, PlanLine, PlanStep,
 };
-use clinit_engine::entry::{Entry, Outcome, PauseReason, State};
-use clinit_engine::event::{ExecFault, ExecStage, Exit};
+use clinit_engine::entry::{Entry, Hold, Outcome, PauseReason, State};
+use clinit_engine::event::{EntryId, Exit};
 use clinit_engine::group::Group;
+use clinit_engine::name::EntryKey;
 use clinit_engine::node::{Node, Planned, Step};
-use clinit_engine::spec::Command;
 use clinit_engine::time::Instant;
 
-use super::faults;
+use super::causes;
+use super::exits::{command_text, exit_of, lack_text};
 
 /// A line of the status file begins with this word, as Cluster::Init's do.
 const LINE_WORD: &str = "Cluster::Init::Group";
@@ -30,9 +30,9 @@ pub(crate) fn status_file(node: &Node) -> String {
     text
 }
 
-/// How a group is, with the entries that `wanted` picks.
+/// How a group is, with the entries that `pick` picks.
 pub(crate) fn group(node: &Node, group: &Group, now: Instant, pick: impl Fn(&Entry) -> bool) -> GroupStatus {
-    let entries = group.members().iter().filter_map(|&id| node.entry(id)).filter(|entry| pick(entry));
+    let entries = group.members().iter().filter(|&&id| node.entry(id).is_some_and(&pick));
     GroupStatus {
         name: group.name().clone(),
         level: group.level().cloned(),
@@ -40,7 +40,9 @@ pub(crate) fn group(node: &Node, group: &Group, now: Instant, pick: impl Fn(&Ent
         state: group.phase(),
         since_ms: milliseconds(now.since(group.since())),
         told: group.target().is_some(),
-        entries: entries.map(|each| entry(each, now)).collect(),
+        transient: group.is_transient(),
+        fallen: group.has_fallen(),
+        entries: entries.filter_map(|&id| entry(node, id, now)).collect(),
     }
 }
 
@@ -58,72 +60,128 @@ pub(crate) fn plan_line(planned: Planned) -> PlanLine {
 }
 
 /// How an entry is that was ordered something.
-pub(crate) fn ordered(entry: &Entry) -> OrderedEntry {
-    OrderedEntry {
+pub(crate) fn ordered(node: &Node, id: EntryId) -> Option<OrderedEntry> {
+    let entry = node.entry(id)?;
+    Some(OrderedEntry {
         group: entry.key().group.clone(),
         tag: entry.key().tag.clone(),
         state: entry_state(entry.state()),
         pid: entry.pid(),
-        troubled: is_in_trouble(entry),
-        why: why(entry),
+        troubled: is_in_trouble(node, id),
+        why: why_in_full(node, id),
+    })
+}
+
+/// How an entry is that was ordered something, and is no more.
+pub(crate) fn gone(key: &EntryKey) -> OrderedEntry {
+    OrderedEntry {
+        group: key.group.clone(),
+        tag: key.tag.clone(),
+        state: EntryState::Down,
+        pid: None,
+        troubled: false,
+        why: Some("gone".to_owned()),
     }
 }
 
 /// Whether an entry is not as its group wants it, so that whoever waits for the group should hear of it.
-pub(crate) fn is_in_trouble(entry: &Entry) -> bool {
+pub(crate) fn is_in_trouble(node: &Node, id: EntryId) -> bool {
+    let Some(entry) = node.entry(id) else { return false };
+    has_ended_badly(entry)
+        || match entry.state() {
+            State::Starting | State::Clearing { .. } => true,
+            State::Running { .. } | State::Ready => !entry.is_up() || entry.is_unwell(),
+            State::Down => entry.is_blocked() || causes::other(node, id).is_some(),
+            State::Stopping { .. } | State::Killing { .. } => entry.restarts_because().is_some(),
+            State::Pausing { .. } | State::Done { .. } | State::GivenUp { .. } => false,
+        }
+}
+
+/// Whether how it ended last is why an entry is not as its group wants it.
+fn has_ended_badly(entry: &Entry) -> bool {
     let not_executed = matches!(entry.history().last_exit, Some((Exit::NotExecuted(_), _)));
     match entry.state() {
-        State::Pausing { .. } | State::Clearing { .. } | State::Starting => true,
+        State::Pausing { .. } | State::Clearing { .. } | State::GivenUp { .. } => true,
         State::Done { outcome, .. } => outcome == Outcome::Failed || not_executed,
-        State::Down | State::Running | State::Stopping { .. } | State::Killing { .. } => false,
+        State::Down => entry.history().given_up.is_some() && entry.hold() == Hold::Free,
+        State::Starting | State::Running { .. } | State::Ready => false,
+        State::Stopping { .. } | State::Killing { .. } => false,
     }
 }
 
-/// Why an entry is in its state: how it ended last, where that is the reason, and what the state adds.
-fn why(entry: &Entry) -> Option<String> {
-    let ended = entry.history().last_exit.filter(|_| is_in_trouble(entry));
-    let ended = ended.map(|(exit, _)| exit_status(exit, entry).to_string());
-    let parts: Vec<String> =
-        ended.into_iter().chain([entry.why()].into_iter().filter(|why| !why.is_empty())).collect();
+/// Why an entry is in its state: because of others, or of itself.
+fn why(node: &Node, id: EntryId) -> Option<String> {
+    let entry = node.entry(id)?;
+    let of_others = causes::other(node, id).map(|other| other.why(node));
+    let was_given_up = entry.state() == State::Down && has_ended_badly(entry);
+    let felled = || "it was given up, and its group was taken down for that".to_owned();
+    of_others
+        .or_else(|| Some(if was_given_up { felled() } else { entry.why() }))
+        .filter(|why| !why.is_empty())
+}
+
+/// The same, behind how it ended last, where that is a reason.
+fn why_in_full(node: &Node, id: EntryId) -> Option<String> {
+    let entry = node.entry(id)?;
+    let ended = entry.history().last_exit.filter(|_| has_ended_badly(entry));
+    let ended = ended.map(|(exit, _)| exit_of(exit, entry).to_string());
+    let parts: Vec<String> = ended.into_iter().chain(why(node, id)).collect();
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-fn entry(entry: &Entry, now: Instant) -> EntryStatus {
+fn entry(node: &Node, id: EntryId, now: Instant) -> Option<EntryStatus> {
+    let entry = node.entry(id)?;
     let state = entry.state();
     let until = match state {
         State::Pausing { until, .. } => Some(until),
-        State::Stopping { kill_at } => kill_at,
-        State::Clearing { .. } | State::Killing { .. } => None,
-        State::Down | State::Starting | State::Running | State::Done { .. } => None,
+        State::Stopping { kill_at, .. } => kill_at,
+        State::Running { ready_by } => ready_by,
+        State::Clearing { .. } | State::Killing { .. } | State::GivenUp { .. } => None,
+        State::Down | State::Starting | State::Ready | State::Done { .. } => None,
     };
-    let last = entry.history().last_exit;
-    EntryStatus {
+    let history = entry.history();
+    let health = entry.spec().policy.care().health.as_ref();
+    let ago = |at: Instant| milliseconds(now.since(at));
+    Some(EntryStatus {
         tag: entry.key().tag.clone(),
         mode: entry.spec().mode,
         levels: entry.spec().levels.named(),
         wanted: entry.is_wanted(),
+        transient: entry.is_transient(),
+        hold: entry.hold(),
         state: entry_state(state),
+        troubled: is_in_trouble(node, id),
         pid: entry.pid(),
-        since_ms: milliseconds(now.since(entry.since())),
-        restarts: entry.history().restarts,
+        since_ms: ago(entry.since()),
+        restarts: history.restarts,
         last_exit: match state {
             State::Pausing { reason: PauseReason::NoProcess(errno), .. } => {
                 Some(ExitStatus::NotSpawned { error: lack_text(errno) })
             }
-            _ => last.map(|(exit, _)| exit_status(exit, entry)),
+            _ => history.last_exit.map(|(exit, _)| exit_of(exit, entry)),
         },
-        last_exit_ms: last.map(|(_, at)| milliseconds(now.since(at))),
-        why: Some(entry.why()).filter(|why| !why.is_empty()),
+        last_exit_ms: history.last_exit.map(|(_, at)| ago(at)),
+        last_failure: history.last_failure.map(|(failing, _)| failing),
+        last_failure_ms: history.last_failure.map(|(_, at)| ago(at)),
+        why: why(node, id),
+        waits_for: causes::other(node, id).and_then(causes::Other::waits_for),
+        says: entry.says().map(str::to_owned),
+        reloading: entry.is_reloading(),
+        misses: health.map(|_| entry.misses()),
+        misses_max: health.map(|health| health.threshold),
         until_ms: until.map(|until| milliseconds(until.since(now))),
-        command: command(entry),
-    }
+        command: command_text(&entry.spec().program.command),
+        log: None,
+    })
 }
 
 fn entry_state(state: State) -> EntryState {
     match state {
         State::Down => EntryState::Down,
         State::Starting => EntryState::Starting,
-        State::Running => EntryState::Running,
+        State::Running { .. } => EntryState::Running,
+        State::Ready => EntryState::Ready,
+        State::GivenUp { .. } => EntryState::GivenUp,
         State::Clearing { .. } => EntryState::Clearing,
         State::Pausing { .. } => EntryState::Pausing,
         State::Stopping { .. } => EntryState::Stopping,
@@ -131,81 +189,6 @@ fn entry_state(state: State) -> EntryState {
         State::Done { outcome: Outcome::Done, .. } => EntryState::Done,
         State::Done { outcome: Outcome::Passed, .. } => EntryState::Passed,
         State::Done { outcome: Outcome::Failed, .. } => EntryState::Failed,
-    }
-}
-
-/// How a process ended, for people.
-pub(crate) fn exit_status(exit: Exit, entry: &Entry) -> ExitStatus {
-    match exit {
-        Exit::Code(code) => ExitStatus::Exited { code },
-        Exit::Signal(signal) => {
-            let name = clinit_sys::signals::name(signal);
-            ExitStatus::Signalled { signal: name.strip_prefix("SIG").unwrap_or(&name).to_owned() }
-        }
-        Exit::NotExecuted(fault) => ExitStatus::NotExecuted { error: fault_text(fault, entry) },
-        Exit::Unknown => ExitStatus::Unknown,
-    }
-}
-
-/// What kept a command from being executed: the thing, the reason and the remedy.
-fn fault_text(fault: ExecFault, entry: &Entry) -> String {
-    let errno = errno_text(fault.errno);
-    let word = match &entry.spec().program.command {
-        Command::Direct(words) => words.first().map_or("", |word| word),
-        Command::Shell(_) => "/bin/sh",
-    };
-    let searched = !word.contains('/');
-    match (fault.stage, rustix::io::Errno::from_raw_os_error(fault.errno)) {
-        (ExecStage::Output, _) => format!("its output could not be set up: {errno}"),
-        (ExecStage::Interpreter, _) => {
-            format!("{word}: the interpreter that its first line (#!) names is missing: {errno}")
-        }
-        (ExecStage::Exec, rustix::io::Errno::NOENT) if searched => {
-            format!("{word}: {errno}: not found in PATH")
-        }
-        (ExecStage::Exec, rustix::io::Errno::ACCESS) => {
-            format!("{word}: {errno}: is it a file, and executable (chmod +x)?")
-        }
-        (ExecStage::Exec, rustix::io::Errno::NOEXEC) => {
-            format!("{word}: {errno}: neither a program for this machine nor a script")
-        }
-        (ExecStage::Exec, rustix::io::Errno::TOOBIG) => {
-            format!("{word}: {errno}: shorten its command or its environment, to 128 KiB together")
-        }
-        (ExecStage::Exec, rustix::io::Errno::AGAIN) => {
-            format!("{word}: {errno}: its user has as many processes as limit_nproc lets it have")
-        }
-        (ExecStage::Exec, _) => format!("{word}: {errno}"),
-        (_, _) => faults::text(fault, entry.spec().program.surroundings.as_deref()),
-    }
-}
-
-/// Why there is no process to be had, and which limit to raise.
-pub(crate) fn lack_text(errno: i32) -> String {
-    use rustix::io::Errno;
-    let text = errno_text(errno);
-    match Errno::from_raw_os_error(errno) {
-        Errno::AGAIN => format!("{text}: raise the limit of processes (ulimit -u, pids.max, kernel.pid_max)"),
-        Errno::MFILE => {
-            format!("{text}: raise the limit of open files (ulimit -Hn) that clinit is started with")
-        }
-        Errno::NFILE => format!("{text}: raise fs.file-max"),
-        Errno::NOSPC => format!("{text}: make room in the folder of the socket"),
-        _ => text,
-    }
-}
-
-/// The text of an error's number, without the number.
-pub(crate) fn errno_text(errno: i32) -> String {
-    let text = io::Error::from_raw_os_error(errno).to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
-}
-
-/// The command column, as far as it can be written again.
-fn command(entry: &Entry) -> String {
-    match &entry.spec().program.command {
-        Command::Direct(words) => words.join(" "),
-        Command::Shell(text) => text.to_string(),
     }
 }
 

@@ -15,22 +15,23 @@ impl Node {
         self.goal = Goal::Halt;
         self.once.push(Record::Halting);
         self.halt_groups(now, out);
+        self.hurry_tasks(now);
     }
 
     /// Stops every entry of every group. Done again after a restore it changes nothing.
     pub(super) fn halt_groups(&mut self, now: Instant, out: &mut Vec<Action>) {
         for id in 0..u32::try_from(self.groups.len()).unwrap_or(u32::MAX) {
             let Some(group) = self.groups[id as usize].as_mut() else { continue };
-            let was_told = group.target.is_some() || group.leaving > 0;
             group.waiting_on = None;
             for member in group.members.clone() {
                 if let Some(entry) = self.entries[member.0 as usize].as_mut() {
-                    entry.wanted = false;
+                    (entry.wanted, entry.blocked) = (false, false);
                 }
-                self.apply(member, EntryEvent::Stop, now, out);
-                self.turn_over(member);
             }
-            if was_told {
+            self.renew_graph(id);
+            self.part(id, now, out);
+            let group = self.groups[id as usize].as_ref();
+            if group.is_some_and(|group| group.target.is_some() || group.leaving > 0) {
                 self.pass(id, Phase::Halting, now, out);
                 self.halted(id, now, out);
             }
@@ -42,11 +43,15 @@ impl Node {
         if self.goal == Goal::Run {
             return;
         }
-        let alive: Vec<EntryId> =
-            self.entries().filter(|(_, entry)| entry.is_alive()).map(|(id, _)| id).collect();
+        let alive: Vec<EntryId> = self
+            .entries()
+            .filter(|(_, entry)| entry.is_alive() || entry.is_ending())
+            .map(|(id, _)| id)
+            .collect();
         for id in alive {
             self.happen(id, EntryEvent::Hurry, now, out);
         }
+        self.kill_tasks(now, out);
     }
 
     /// A halting group of which nothing runs any more is as if it had never been told.
@@ -57,7 +62,7 @@ impl Node {
     }
 
     pub(super) fn leave_if_halted(&mut self, out: &mut Vec<Action>) {
-        if self.halting == 0 && !self.left && self.resuming.is_none() {
+        if self.halting == 0 && self.tasks.is_empty() && !self.left && self.resuming.is_none() {
             self.left = true;
             out.push(Action::Leave);
         }

@@ -22,35 +22,48 @@ impl Node {
             groups.insert(entry.group);
             match order {
                 Order::Signal(signal) => self.send_signal(id, signal, out),
+                Order::Reload => drop(self.apply(id, EntryEvent::Reload, now, out)),
                 Order::Stop { hold: Hold::Free } => self.hold(id, Hold::UntilTold),
                 Order::Stop { hold } => self.hold(id, hold),
                 Order::Start => {
                     self.release_hold(id, |_| true);
+                    self.forget_starts(id);
                     // What ran once runs again, and what pauses has paused long enough.
+                    let state = self.entry(id).map(super::Entry::state);
                     if matches!(
-                        self.entry(id).map(super::Entry::state),
-                        Some(State::Pausing { .. } | State::Done { .. })
+                        state,
+                        Some(State::Pausing { .. } | State::Done { .. } | State::GivenUp { .. })
                     ) {
                         self.apply(id, EntryEvent::Stop, now, out);
                     }
                 }
                 Order::Reset => {
                     self.release_hold(id, |_| true);
-                    if matches!(self.entry(id).map(super::Entry::state), Some(State::Pausing { .. })) {
+                    self.forget_starts(id);
+                    let state = self.entry(id).map(super::Entry::state);
+                    if matches!(state, Some(State::Pausing { .. } | State::GivenUp { .. })) {
                         self.apply(id, EntryEvent::Stop, now, out);
                     }
+                    self.reset_transient(id, now, out);
                 }
                 Order::Restart => {
                     self.release_hold(id, |_| true);
+                    self.forget_starts(id);
                     self.apply(id, EntryEvent::Stop, now, out);
                 }
             }
         }
-        if matches!(order, Order::Signal(_)) {
+        if matches!(order, Order::Signal(_) | Order::Reload) {
             return;
         }
         for group in groups {
+            if let (Order::Start | Order::Restart | Order::Reset, Some(group)) =
+                (order, self.groups[group as usize].as_mut())
+            {
+                group.fallen = false;
+            }
             self.reconcile(group, now, out);
+            self.forget_transient_group(group, out);
         }
     }
 
@@ -63,6 +76,9 @@ impl Node {
         if entry.spec.mode == crate::spec::Mode::Off {
             return Some("its mode is off: change it in the table".to_owned());
         }
+        if entry.transient {
+            return None;
+        }
         match &group.target {
             None => Some(format!("group {name} has no level yet: clinit tell {name} LEVEL")),
             Some(level) if !entry.spec.levels.contains(level) => {
@@ -70,6 +86,17 @@ impl Node {
             }
             Some(_) => None,
         }
+    }
+
+    /// Why a reload would do nothing, as a sentence for people.
+    #[must_use]
+    pub fn why_not_reload(&self, id: EntryId) -> Option<String> {
+        let entry = self.entry(id)?;
+        if entry.spec.policy.care().reload.is_none() {
+            let key = &entry.key;
+            return Some(format!("it has neither reload_command nor reload_signal: clinit restart {key}"));
+        }
+        (!matches!(entry.state, State::Running { .. } | State::Ready)).then(|| "it does not run".to_owned())
     }
 
     fn send_signal(&self, id: EntryId, signal: u8, out: &mut Vec<Action>) {
@@ -85,10 +112,18 @@ impl Node {
         }
     }
 
+    /// Whoever wants it started by hand does not care how often it was.
+    fn forget_starts(&mut self, id: EntryId) {
+        if let Some(entry) = self.entries[id.0 as usize].as_mut() {
+            entry.throttle.forget();
+            entry.retries.forget();
+            self.mark(id);
+        }
+    }
+
     pub(super) fn release_hold(&mut self, id: EntryId, which: impl Fn(Hold) -> bool) {
         if let Some(entry) = self.entries[id.0 as usize].as_mut().filter(|entry| which(entry.hold)) {
             entry.hold = Hold::Free;
-            entry.throttle.forget();
             self.mark(id);
         }
     }

@@ -3,28 +3,43 @@
 //! | file | room for |
 //! |---|---|
 //! | `levels` | what a level told to a group brings about: stop, start in order, settle |
+//! | `graph` | the order of a group whose entries follow each other |
+//! | `errands` | the commands that run for entries |
+//! | `transient` | entries that no table has |
+//! | `audit` | books that have to agree |
 //! | `table` | what an accepted table changes |
 //! | `hand` | what people ask of single entries |
 //! | `plan` | what a table would change, without changing it |
 //! | `halt` | the end of everything |
+//! | `recall` | what was told before the machine went down |
 //! | `restore` | going on after the process that ran the engine was lost |
 
+mod audit;
+mod errands;
+mod graph;
 mod halt;
 mod hand;
 mod levels;
 mod plan;
+mod recall;
 mod restore;
 mod table;
+mod transient;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+pub(crate) use graph::Graph;
 
 pub use plan::{Planned, Step};
+pub use recall::Recall;
 
-use crate::entry::{Context, Entry, EntryEvent, Fate};
-use crate::event::{Action, EntryId, Event, Generation};
-use crate::group::{Group, Phase};
+use crate::care::Failover;
+use crate::entry::{Context, Entry, EntryEvent, Fate, State, Vigil};
+use crate::event::{Action, EntryId, Event, Generation, Notice};
+use crate::group::Group;
 use crate::name::{EntryKey, GroupName, Level};
 use crate::record::{EntryRecord, FateRecord, GroupRecord, Record};
+use crate::task::{Task, TaskEvent};
 use crate::time::Instant;
 use crate::timers::Timers;
 
@@ -50,8 +65,11 @@ pub struct Node {
     entries: Vec<Option<Entry>>,
     entry_ids: BTreeMap<EntryKey, EntryId>,
     free: Vec<EntryId>,
+    /// Commands that run for entries; their places are none of an entry's.
+    tasks: BTreeMap<EntryId, Task>,
     generations: Generation,
     timers: Timers,
+    recall: Recall,
     dirty_entries: Vec<EntryId>,
     dirty_groups: Vec<u32>,
     /// Records that are not of a state but of its end.
@@ -79,8 +97,10 @@ impl Node {
             entries: Vec::new(),
             entry_ids: BTreeMap::new(),
             free: Vec::new(),
+            tasks: BTreeMap::new(),
             generations: Generation::default(),
             timers: Timers::default(),
+            recall: Recall::default(),
             dirty_entries: Vec::new(),
             dirty_groups: Vec::new(),
             once: Vec::new(),
@@ -88,15 +108,20 @@ impl Node {
     }
 
     /// Takes an event at `now`, and appends what is to be done to `out`, in order. Deadlines that `now`
-    /// has reached are acted on first.
+    /// has reached are acted on first; after a restore none before it is known what runs.
     pub fn step(&mut self, now: Instant, event: Event, out: &mut Vec<Action>) {
-        while let Some(id) = self.timers.pop_due(now) {
-            self.happen(id, EntryEvent::Due, now, out);
+        while let Some(id) = self.due(now) {
+            if self.tasks.contains_key(&id) {
+                self.happen_to_task(id, TaskEvent::Due, now, out);
+            } else {
+                self.happen(id, EntryEvent::Due, now, out);
+            }
         }
         match event {
             Event::TimePassed => {}
             Event::TableAccepted(table) => self.accept(table, now, out),
             Event::Told { group, level } => self.tell(&group, level, now, out),
+            Event::Added { group, spec } => self.add(&group, *spec, now, out),
             Event::Ordered { entries, order } => self.obey(&entries, order, now, out),
             Event::ShutdownRequested => self.halt(now, out),
             Event::HurryRequested => self.hurry(now, out),
@@ -112,6 +137,15 @@ impl Node {
             Event::Emptied { entry, generation } => {
                 self.seen(entry, generation, EntryEvent::Emptied, now, out);
             }
+            Event::Notified { entry, generation, said } => {
+                self.seen(entry, generation, EntryEvent::Said(said), now, out);
+            }
+            Event::Probed { entry, generation, accepted } => {
+                self.seen(entry, generation, EntryEvent::Probed(accepted), now, out);
+            }
+            Event::NotFollowed { entry, generation } => {
+                self.seen(entry, generation, EntryEvent::NotFollowed, now, out);
+            }
             Event::InventoryTaken => self.resume(now, out),
         }
         if self.goal == Goal::Halt {
@@ -122,7 +156,11 @@ impl Node {
     /// When [`Node::step`] has to be called although nothing happened.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.timers.next()
+        if self.resuming.is_some() { None } else { self.timers.next() }
+    }
+
+    fn due(&mut self, now: Instant) -> Option<EntryId> {
+        if self.resuming.is_some() { None } else { self.timers.pop_due(now) }
     }
 
     /// Whether the table has this group.
@@ -198,6 +236,9 @@ impl Node {
             if let Some(entry) = self.entries[id.0 as usize].as_mut() {
                 entry.dirty = false;
                 into.push(entry_record(id, entry));
+            } else if let Some(task) = self.tasks.get_mut(&id) {
+                task.dirty = false;
+                into.push(errands::task_record(id, task));
             }
         }
     }
@@ -209,7 +250,8 @@ impl Node {
         let generation = Record::Generation(self.generations);
         let groups = self.groups().map(group_record);
         let entries = self.entries().map(|(id, entry)| entry_record(id, entry));
-        halting.into_iter().chain([generation]).chain(groups).chain(entries).collect()
+        let tasks = self.tasks().map(|(id, task)| errands::task_record(id, task));
+        halting.into_iter().chain([generation]).chain(groups).chain(entries).chain(tasks).collect()
     }
 
     /// An event that the keeper saw. One of an older life is dropped; if it says that this life has ended,
@@ -222,12 +264,15 @@ impl Node {
         now: Instant,
         out: &mut Vec<Action>,
     ) {
+        if self.seen_task(id, generation, &event, now, out) {
+            return;
+        }
         if self.resuming.is_some_and(|recorded| generation > recorded) {
-            self.take_life(id, generation);
+            self.take_life(id, generation, out);
         }
         let entry = self.entries.get_mut(id.0 as usize).and_then(Option::as_mut);
         if let Some(entry) = entry.filter(|entry| entry.generation == generation) {
-            entry.unverified = false;
+            entry.unverified &= !event.is_the_keepers();
             self.happen(id, event, now, out);
         } else if event.is_the_last() {
             out.push(Action::Release { entry: id, generation });
@@ -236,10 +281,38 @@ impl Node {
 
     /// Lets an event happen to an entry, and its group react to what came of it.
     fn happen(&mut self, id: EntryId, event: EntryEvent, now: Instant, out: &mut Vec<Action>) {
-        if let Some(group) = self.apply(id, event, now, out) {
-            self.turn_over(id);
-            self.react(group, id, now, out);
+        let fares = |entry: &Entry| (entry.has_failed(), entry.is_failing());
+        let (had_failed, was_failing) = self.entry(id).map_or((false, false), fares);
+        let Some(group) = self.apply(id, event, now, out) else { return };
+        self.end_transient(id, now, out);
+        let (has_failed, is_failing) = self.entry(id).map_or((false, false), fares);
+        if let Some(group) = self.groups[group as usize].as_mut() {
+            group.is_doubtful |= was_failing != is_failing;
         }
+        let turned = had_failed != has_failed;
+        if turned && self.is_the_groups_end(id) {
+            return self.fall(group, id, now, out);
+        }
+        self.turn_over(id);
+        self.react(group, id, turned, now, out);
+        self.forget_transient_group(group, out);
+    }
+
+    /// Whether the failure of an entry takes its group down.
+    fn is_the_groups_end(&self, id: EntryId) -> bool {
+        let Some(entry) = self.entry(id) else { return false };
+        let is_given_up = matches!(entry.state, State::GivenUp { .. });
+        is_given_up && entry.wanted && entry.spec.policy.care().failover == Failover::Soft
+    }
+
+    fn fall(&mut self, group: u32, id: EntryId, now: Instant, out: &mut Vec<Action>) {
+        let Some(fallen) = self.groups[group as usize].as_mut() else { return };
+        if self.goal == Goal::Halt || std::mem::replace(&mut fallen.fallen, true) {
+            return;
+        }
+        out.push(Action::Notice(Notice::Fallen { group: fallen.name.clone(), entry: id }));
+        self.mark_group(group);
+        self.reconcile(group, now, out);
     }
 
     /// Lets an event happen to an entry and keeps the books: deadline, counts, changes. Returns its group.
@@ -247,28 +320,43 @@ impl Node {
         let entry = self.entries.get_mut(id.0 as usize)?.as_mut()?;
         let (was_dirty, deadline) = (entry.dirty, entry.deadline());
         let (leaving, unconfirmed) = (entry.is_leaving(), entry.is_unconfirmed());
-        entry.step(event, &mut Context { now, id, generations: &mut self.generations, out });
+        let is_due = event == EntryEvent::Due;
+        let mut wishes = Vec::new();
+        let generations = &mut self.generations;
+        entry.step(event, &mut Context { now, id, generations, out, wishes: &mut wishes });
         // A deadline that was due has left the table; `change` does not mind.
-        self.timers.change(id, if event == EntryEvent::Due { None } else { deadline }, entry.deadline());
+        self.timers.change(id, if is_due { None } else { deadline }, entry.deadline());
         if entry.dirty && !was_dirty {
             self.dirty_entries.push(id);
         }
-        let group = self.groups[entry.group as usize].as_mut()?;
+        let group_id = entry.group;
+        let group = self.groups[group_id as usize].as_mut()?;
         count(&mut group.leaving, leaving, entry.is_leaving());
         count(&mut group.unconfirmed, unconfirmed, entry.is_unconfirmed());
-        Some(entry.group)
+        if !wishes.is_empty() {
+            self.grant(id, wishes, now, out);
+        }
+        Some(group_id)
     }
 
     /// What becomes of an entry of which nothing runs any more.
     fn turn_over(&mut self, id: EntryId) {
         let Some(entry) = self.entries[id.0 as usize].as_mut() else { return };
-        if entry.is_alive() || entry.deadline().is_some() {
+        if entry.is_alive() || entry.is_ending() || entry.postponed || entry.deadline().is_some() {
             return;
         }
         match std::mem::replace(&mut entry.fate, Fate::Keep) {
+            // Stopped, one that no table has is over.
+            Fate::Keep if entry.transient && entry.state == State::Down && !entry.wanted => {
+                self.forget_entry(id);
+            }
             Fate::Keep => {}
             Fate::Replace(spec) => {
                 entry.spec = *spec;
+                let group = entry.group;
+                if let Some(group) = self.groups[group as usize].as_mut() {
+                    group.is_graph_stale = true;
+                }
                 self.mark(id);
             }
             Fate::Forget => self.forget_entry(id),
@@ -280,10 +368,27 @@ impl Node {
         let Some(entry) = self.entries[id.0 as usize].take() else { return };
         self.timers.change(id, entry.deadline(), None);
         self.entry_ids.remove(&entry.key);
+        if let Some(group) = self.groups[entry.group as usize].as_mut() {
+            group.is_graph_stale = true;
+        }
+        self.leave_tasks(&entry);
+        self.forget_place(id, entry.generation);
+    }
+
+    /// What had this place is gone.
+    fn forget_place(&mut self, id: EntryId, generation: Generation) {
         self.once.push(Record::EntryForgotten(id));
-        if entry.generation == self.generations {
+        if generation == self.generations {
             self.once.push(Record::Generation(self.generations));
         }
+    }
+
+    /// A place for an entry or a task.
+    fn free_place(&mut self) -> EntryId {
+        self.free.pop().unwrap_or_else(|| {
+            self.entries.push(None);
+            EntryId(u32::try_from(self.entries.len() - 1).unwrap_or(u32::MAX))
+        })
     }
 
     /// Drops forgotten entries from a group's members.
@@ -311,64 +416,6 @@ impl Node {
             self.dirty_groups.push(id);
         }
     }
-
-    /// Books that have to agree with what they count. For tests and the simulation.
-    ///
-    /// # Errors
-    /// The first disagreement, as a sentence.
-    pub fn audit(&self) -> Result<(), String> {
-        let mut deadlines = 0;
-        for (id, entry) in self.entries() {
-            deadlines += usize::from(entry.deadline().is_some());
-            if self.entry_ids.get(&entry.key) != Some(&id) {
-                return Err(format!("{} is not found by its name", entry.key));
-            }
-            if entry.fate != Fate::Keep && !entry.is_alive() {
-                return Err(format!("{} has ended and was not turned over", entry.key));
-            }
-            if entry.generation > self.generations {
-                return Err(format!("{} is of a generation that was never given", entry.key));
-            }
-        }
-        if deadlines != self.timers.len() {
-            return Err(format!("{deadlines} deadlines, {} timers", self.timers.len()));
-        }
-        for group in self.groups() {
-            let members = || group.members.iter().filter_map(|&id| self.entry(id));
-            let leaving = members().filter(|entry| entry.is_leaving()).count();
-            let unconfirmed = members().filter(|entry| entry.is_unconfirmed()).count();
-            if (group.leaving as usize, group.unconfirmed as usize) != (leaving, unconfirmed) {
-                return Err(format!("group {} counts wrong: {group:?}", group.name));
-            }
-            let waits = match group.phase {
-                Phase::Stopping | Phase::Dumping | Phase::Halting => leaving > 0,
-                Phase::Starting => {
-                    unconfirmed > 0 || group.waiting_on.is_some_and(|id| self.entry(id).is_some())
-                }
-                Phase::Checking => false,
-                Phase::Configured | Phase::Done | Phase::Passed | Phase::Failed => true,
-            };
-            if !waits && self.resuming.is_none() {
-                return Err(format!("group {} is {} and waits for nobody", group.name, group.phase));
-            }
-        }
-        self.audit_places()
-    }
-
-    /// Every place is used, free, or about to be freed by the group that had it.
-    fn audit_places(&self) -> Result<(), String> {
-        let gone = self.groups().flat_map(|group| &group.members).filter(|&&id| self.entry(id).is_none());
-        let spare: BTreeSet<EntryId> = gone.chain(&self.free).copied().collect();
-        let unused = self.entries.iter().filter(|entry| entry.is_none()).count();
-        if spare.len() != unused || spare.iter().any(|&id| self.entry(id).is_some()) {
-            return Err(format!("{unused} entries' places are empty, {spare:?} can be used"));
-        }
-        let unused = self.groups.iter().filter(|group| group.is_none()).count();
-        if self.free_groups.len() != unused {
-            return Err(format!("{unused} groups' places are empty, {:?} can be used", self.free_groups));
-        }
-        Ok(())
-    }
 }
 
 fn count(counter: &mut u32, before: bool, after: bool) {
@@ -383,6 +430,7 @@ fn group_record(group: &Group) -> Record {
         phase: group.phase,
         since: group.since,
         forget: group.forget,
+        fallen: group.fallen,
     })
 }
 
@@ -403,5 +451,10 @@ fn entry_record(id: EntryId, entry: &Entry) -> Record {
         throttle: entry.throttle.clone(),
         history: entry.history,
         stop: entry.spec.policy.stop,
+        again: entry.again,
+        retries: entry.retries.clone(),
+        streak: entry.streak,
+        vigil: entry.vigil.as_deref().and_then(Vigil::remembered),
+        transient: entry.transient.then(|| entry.spec.clone()),
     }))
 }

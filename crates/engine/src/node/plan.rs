@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Node;
+use crate::care::Care;
 use crate::entry::{Entry, Fate, Hold, State};
 use crate::name::{EntryKey, Level};
 use crate::spec::{EntrySpec, GroupSpec, Mode, Table};
@@ -52,7 +53,8 @@ impl Node {
                 named.insert(key);
             }
         }
-        let dropped = self.entries().filter(|(_, entry)| !named.contains(&entry.key));
+        let is_dropped = |entry: &Entry| !named.contains(&entry.key) && !entry.transient;
+        let dropped = self.entries().filter(|(_, entry)| is_dropped(entry));
         plan.extend(dropped.filter(|(_, entry)| entry.fate != Fate::Forget).map(|(_, entry)| {
             let step = if entry.is_alive() { Step::Stop } else { Step::Forget };
             Planned { key: entry.key.clone(), step, why: "the table has it no longer".to_owned() }
@@ -107,21 +109,46 @@ fn is_active(entry: &Entry) -> bool {
     entry.state != State::Down
 }
 
+/// What differs, in the words of the table where it has one for it.
 fn what_changed(old: &EntrySpec, new: &EntrySpec) -> String {
+    let (before, after) = (&old.program, &new.program);
     let mut parts = Vec::new();
-    if old.mode != new.mode {
-        parts.push("its mode");
-    }
-    if old.program.command != new.program.command {
-        parts.push("its command");
-    } else if old.program != new.program {
-        parts.push("a property that its process is started with");
-    }
-    if old.levels != new.levels {
-        parts.push("its levels");
-    }
-    if old.policy != new.policy {
-        parts.push("how it is treated");
-    }
+    let mut part = |word: &'static str, is_changed: bool| parts.extend(is_changed.then_some(word));
+    part("its mode", old.mode != new.mode);
+    part("its command", before.command != after.command);
+    part("its levels", old.levels != new.levels);
+    part("what it follows", old.links != new.links);
+    part("readiness", before.readiness != after.readiness);
+    part("listen", before.listen != after.listen);
+    part("watchdog", before.watchdog != after.watchdog);
+    part("output", before.output != after.output);
+    part("cgroup", before.cgroup != after.cgroup);
+    part("its surroundings", before.surroundings != after.surroundings);
+    let (stop, next_stop) = (old.policy.stop, new.policy.stop);
+    part("stop_signal", stop.signal != next_stop.signal);
+    part("stop_timeout", stop.timeout != next_stop.timeout);
+    part("kill_mode", stop.scope != next_stop.scope);
+    part("its throttle", old.policy.throttle != new.policy.throttle);
+    parts.extend(care_changed(old.policy.care(), new.policy.care()));
     parts.join(", ")
+}
+
+fn care_changed(old: &Care, new: &Care) -> impl Iterator<Item = &'static str> {
+    let Care { start_timeout, health, restart, delay, retry, failover, .. } = old;
+    let Care { success, stop_command, reload, reload_timeout, on_failure, .. } = old;
+    [
+        ("start_timeout", *start_timeout != new.start_timeout),
+        ("its health check", *health != new.health),
+        ("restart", *restart != new.restart),
+        ("restart_delay", *delay != new.delay),
+        ("retry_count or retry_interval", *retry != new.retry),
+        ("failover_mode", *failover != new.failover),
+        ("success_exit_status", *success != new.success),
+        ("stop_command", *stop_command != new.stop_command),
+        ("how it reloads", *reload != new.reload),
+        ("reload_timeout", *reload_timeout != new.reload_timeout),
+        ("on_failure", *on_failure != new.on_failure),
+    ]
+    .into_iter()
+    .filter_map(|(word, is_changed)| is_changed.then_some(word))
 }

@@ -8,14 +8,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::levels::wants;
 use super::{Goal, Node, count};
+use crate::care::Errand;
 use crate::entry::{Context, Entry, EntryEvent, Fate, State};
 use crate::event::{Action, EntryId, Generation};
 use crate::group::{Group, Phase};
 use crate::name::{EntryKey, GroupName, Level};
-use crate::record::{EntryRecord, FateRecord, GroupRecord, Record};
-use crate::spec::{Command, EntrySpec, Levels, Mode, Output, Policy, Program, Table, ThrottlePolicy};
+use crate::record::{EntryRecord, FateRecord, GroupRecord, Record, TaskRecord};
+use crate::spec::{Command, EntrySpec, KillScope, Levels, Mode, Output, Policy, Program, Table};
 use crate::time::Instant;
 
 impl Node {
@@ -24,11 +24,16 @@ impl Node {
     pub fn restore(table: Table, records: impl IntoIterator<Item = Record>, now: Instant) -> Self {
         let mut node = Self::new();
         let mut entries: BTreeMap<EntryId, EntryRecord> = BTreeMap::new();
+        let mut tasks: BTreeMap<EntryId, TaskRecord> = BTreeMap::new();
         let mut groups: BTreeMap<GroupName, GroupRecord> = BTreeMap::new();
         for record in records {
             match record {
                 Record::Entry(entry) => drop(entries.insert(entry.id, *entry)),
-                Record::EntryForgotten(id) => drop(entries.remove(&id)),
+                Record::Task(task) => drop(tasks.insert(task.id, *task)),
+                Record::EntryForgotten(id) => {
+                    entries.remove(&id);
+                    tasks.remove(&id);
+                }
                 Record::Group(group) => drop(groups.insert(group.name.clone(), group)),
                 Record::GroupForgotten(name) => drop(groups.remove(&name)),
                 Record::Generation(generation) => node.generations = node.generations.max(generation),
@@ -43,17 +48,19 @@ impl Node {
             }
         }
         for record in groups.into_values() {
-            node.restore_group(record);
+            let is_known = table.groups.iter().any(|group| group.name == record.name);
+            node.restore_group(record, is_known);
         }
         for record in entries.into_values() {
             let spec = specs.get(&record.key);
             node.restore_entry(record, spec, now);
         }
-        node.free = (0u32..)
-            .zip(&node.entries)
-            .filter(|(_, entry)| entry.is_none())
-            .map(|(id, _)| EntryId(id))
-            .collect();
+        for record in tasks.into_values() {
+            node.restore_task(record);
+        }
+        let places = (0u32..).zip(&node.entries).map(|(id, entry)| (EntryId(id), entry));
+        let free = places.filter(|(id, entry)| entry.is_none() && !node.tasks.contains_key(id));
+        node.free = free.map(|(id, _)| id).collect();
         node.resuming = Some(node.generations);
         node.merge(table, now);
         node
@@ -63,30 +70,45 @@ impl Node {
     /// wanted. Nothing is done about it before the inventory is taken.
     fn merge(&mut self, table: Table, now: Instant) {
         self.adopt(table, now);
-        for id in 0..self.groups.len() {
-            let Some(group) = self.groups[id].as_ref() else { continue };
+        for id in 0..u32::try_from(self.groups.len()).unwrap_or(u32::MAX) {
+            let Some(group) = self.groups[id as usize].as_ref() else { continue };
             self.halting += u32::from(group.phase == Phase::Halting);
-            for member in &group.members {
-                if let Some(entry) = self.entries[member.0 as usize].as_mut() {
-                    entry.wanted = self.goal == Goal::Run && wants(entry, group.target.as_ref());
+            let (members, target) = (group.members.clone(), group.target.clone());
+            self.want_all(id, target.as_ref());
+            for member in members {
+                if self.goal == Goal::Halt
+                    && let Some(entry) = self.entries[member.0 as usize].as_mut()
+                {
+                    entry.wanted = false;
                 }
+                // Whom it waits for is found out when it is known what runs; till then it does not come back.
+                let waits =
+                    self.entry(member).is_some_and(|entry| entry.has_to_leave() && !entry.is_ending());
+                self.postpone(member, waits);
             }
         }
     }
 
-    fn restore_group(&mut self, record: GroupRecord) {
+    fn restore_group(&mut self, record: GroupRecord, is_known: bool) {
         let mut group = Group::new(record.name, record.since);
         group.level = record.level;
         group.target = record.target;
         group.phase = record.phase;
         group.forget = record.forget;
+        group.transient = !is_known && !record.forget;
+        group.fallen = record.fallen;
         self.insert_group(group);
     }
 
     fn restore_entry(&mut self, record: EntryRecord, spec: Option<&EntrySpec>, now: Instant) {
         let Some(&group) = self.group_ids.get(&record.key.group) else { return };
         let keep = record.fate == FateRecord::Keep;
-        let spec_of_life = spec.filter(|_| keep).cloned().unwrap_or_else(|| lost_spec(&record));
+        let transient = record.transient.clone();
+        let is_transient = transient.is_some();
+        // One that no table has and that was to go has nothing to come back as.
+        let spec = spec.or(transient.as_ref().filter(|_| record.fate != FateRecord::Forget));
+        let of_table = || spec.filter(|_| keep).cloned().unwrap_or_else(|| lost_spec(&record, spec));
+        let spec_of_life = transient.clone().unwrap_or_else(of_table);
         let mut entry = Entry::new(record.key, group, spec_of_life, now);
         entry.fate = match spec {
             Some(_) if keep => Fate::Keep,
@@ -100,6 +122,9 @@ impl Node {
         entry.throttle = record.throttle;
         entry.hold = record.hold;
         entry.history = record.history;
+        entry.transient = is_transient;
+        (entry.again, entry.retries, entry.streak) = (record.again, record.retries, record.streak);
+        entry.vigil = record.vigil.map(Box::new);
         entry.unverified = entry.is_alive();
         let id = record.id;
         while self.entries.len() <= id.0 as usize {
@@ -119,18 +144,27 @@ impl Node {
 
     /// The keeper holds a later life than the records tell of: they could not be written (no room), and what the
     /// keeper holds is so. The entry is taken to run, and its group finds out whether it should.
-    pub(super) fn take_life(&mut self, id: EntryId, generation: Generation) {
-        let entry = self.entries.get_mut(id.0 as usize).and_then(Option::as_mut);
-        let Some(entry) = entry.filter(|entry| entry.generation < generation) else { return };
+    /// Where no entry is, it was a task's, of which nobody waits for anything.
+    pub(super) fn take_life(&mut self, id: EntryId, generation: Generation, out: &mut Vec<Action>) {
+        let Some(entry) = self.entries.get_mut(id.0 as usize).and_then(Option::as_mut) else {
+            self.generations = self.generations.max(generation);
+            out.push(Action::Kill { entry: id, generation, scope: KillScope::Group });
+            return;
+        };
+        if entry.generation >= generation {
+            return;
+        }
         let (deadline, group) = (entry.deadline(), entry.group);
         let (leaving, unconfirmed) = (entry.is_leaving(), entry.is_unconfirmed());
         entry.generation = generation;
-        entry.state = State::Running;
+        entry.state = State::Starting;
+        entry.unverified = true;
+        (entry.again, entry.vigil) = (None, None);
         self.generations = self.generations.max(generation);
         self.timers.change(id, deadline, None);
         if let Some(group) = self.groups[group as usize].as_mut() {
             count(&mut group.leaving, leaving, false);
-            count(&mut group.unconfirmed, unconfirmed, false);
+            count(&mut group.unconfirmed, unconfirmed, true);
             if self.goal == Goal::Run && (group.target.is_some() || group.forget) {
                 group.phase = Phase::Starting;
                 group.next = 0;
@@ -146,25 +180,42 @@ impl Node {
         let ids: Vec<EntryId> = self.entries().map(|(id, _)| id).collect();
         for id in ids {
             let Some(entry) = self.entries[id.0 as usize].as_mut() else { continue };
-            if std::mem::take(&mut entry.unverified) {
+            let has_no_end = entry.is_ending() && !entry.is_alive() && entry.errand(Errand::Stop).is_none();
+            if std::mem::take(&mut entry.unverified) || has_no_end {
                 self.happen(id, EntryEvent::Missing, now, out);
             } else {
-                let mut generations = self.generations;
-                entry.repeat_order(&mut Context { now, id, generations: &mut generations, out });
+                let (mut generations, mut wishes) = (self.generations, Vec::new());
+                let generations = &mut generations;
+                entry.repeat_order(&mut Context { now, id, generations, out, wishes: &mut wishes });
+                let (deadline, vigil) = (entry.deadline(), entry.vigil.clone());
+                entry.resume_care(now);
+                self.timers.change(id, deadline, entry.deadline());
+                if entry.vigil != vigil {
+                    self.mark(id);
+                }
                 self.turn_over(id);
             }
         }
+        self.resume_tasks(now, out);
         if self.goal == Goal::Halt {
             self.halt_groups(now, out);
             return;
         }
         for id in 0..u32::try_from(self.groups.len()).unwrap_or(u32::MAX) {
             let Some(group) = self.groups[id as usize].as_ref() else { continue };
+            if group.leaving > 0 {
+                self.reconcile(id, now, out);
+                continue;
+            }
             match group.phase {
                 Phase::Configured if group.target.is_none() && !group.forget => {}
                 // Finds out where it stands; on a settled group it changes nothing.
                 Phase::Configured | Phase::Starting | Phase::Checking => self.reconcile(id, now, out),
                 Phase::Stopping | Phase::Dumping | Phase::Halting => self.reconcile(id, now, out),
+                // What requires somebody may have to leave.
+                Phase::Done | Phase::Passed | Phase::Failed if group.graph.is_some() => {
+                    self.reconcile(id, now, out);
+                }
                 Phase::Done | Phase::Passed | Phase::Failed => {}
             }
         }
@@ -172,17 +223,18 @@ impl Node {
 }
 
 /// What is left of an entry's content when the table has it no longer, or has another: enough to stop it.
-fn lost_spec(record: &EntryRecord) -> EntrySpec {
+/// Whom it follows is taken to be what the table says now.
+fn lost_spec(record: &EntryRecord, next: Option<&EntrySpec>) -> EntrySpec {
     EntrySpec {
         tag: record.key.tag.clone(),
         levels: Levels::Labels(Box::<[Level]>::default()),
         mode: Mode::Off,
         program: Arc::new(Program {
-            command: Command::Direct(Box::default()),
             output: Output::Null,
             cgroup: false,
-            surroundings: None,
+            ..Program::plain(Command::Direct(Box::default()))
         }),
-        policy: Policy { stop: record.stop, throttle: ThrottlePolicy::default() },
+        policy: Policy { stop: record.stop, ..Policy::default() },
+        links: next.and_then(|next| next.links.clone()),
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Goal, Node};
+use super::{Goal, Node, count};
 use crate::entry::{Entry, Fate, Hold, State};
 use crate::event::{Action, EntryId, Notice};
 use crate::group::{Group, Phase};
@@ -29,11 +29,16 @@ impl Node {
             return;
         }
         for (id, change) in self.adopt(table, now) {
-            let Some(group) = self.groups[id as usize].as_mut() else { continue };
+            if self.groups[id as usize].is_none() {
+                continue;
+            }
             match change {
                 Change::None => {}
                 Change::New => {
-                    group.target.clone_from(&group.initdefault);
+                    let level = self.first_level(id);
+                    if let Some(group) = self.groups[id as usize].as_mut() {
+                        group.target = level;
+                    }
                     self.settle_in(id, now, out);
                 }
                 Change::Changed => self.settle_in(id, now, out),
@@ -52,8 +57,11 @@ impl Node {
         let vanished: Vec<u32> =
             self.group_ids.iter().filter(|(name, _)| !named.contains(*name)).map(|(_, &id)| id).collect();
         for id in vanished {
-            self.drop_group(id);
-            changes.push((id, Change::Changed));
+            // What no table had before is not touched by this one.
+            if self.groups[id as usize].as_ref().is_some_and(|group| !group.transient) {
+                self.drop_group(id);
+                changes.push((id, Change::Changed));
+            }
         }
         changes
     }
@@ -66,18 +74,26 @@ impl Node {
         self.compact(id);
         let Some(group) = self.groups[id as usize].as_mut() else { return (id, Change::None) };
         group.initdefault = spec.initdefault;
+        if std::mem::take(&mut group.transient) && group.target.is_none() {
+            // No table had it before.
+            change = Change::New;
+        }
         if std::mem::take(&mut group.forget) {
             // Back before it was gone: a new group with an old one's remains.
             change = Change::New;
-            group.level = None;
+            (group.level, group.fallen) = (None, false);
         }
         let before = std::mem::take(&mut group.members);
         let mut members = Vec::with_capacity(spec.entries.len());
         for entry in spec.entries {
             let key = EntryKey { group: spec.name.clone(), tag: entry.tag.clone() };
             let (member, changed) = match self.entry_ids.get(&key) {
-                Some(&member) => (member, self.accept_entry(member, entry)),
-                None => (self.insert_entry(Entry::new(key, id, entry, now)), true),
+                Some(&member) => (member, self.accept_entry(member, entry, now)),
+                None => {
+                    let member = self.insert_entry(Entry::new(key, id, entry, now));
+                    self.hold_recalled(member);
+                    (member, true)
+                }
             };
             if changed && change == Change::None {
                 change = Change::Changed;
@@ -86,8 +102,11 @@ impl Node {
         }
         let kept: BTreeSet<EntryId> = members.iter().copied().collect();
         for &member in before.iter().filter(|member| !kept.contains(member)) {
-            self.doom(member, Fate::Forget);
             members.push(member);
+            if self.entry(member).is_some_and(Entry::is_transient) {
+                continue;
+            }
+            self.doom(member, Fate::Forget);
             if change == Change::None {
                 change = Change::Changed;
             }
@@ -98,6 +117,7 @@ impl Node {
                 change = Change::Changed;
             }
             group.members = members;
+            group.is_graph_stale |= change != Change::None;
         }
         if change != Change::None {
             self.mark_group(id);
@@ -106,10 +126,15 @@ impl Node {
     }
 
     /// Whether the entry has to be looked at by its group.
-    fn accept_entry(&mut self, id: EntryId, spec: EntrySpec) -> bool {
+    fn accept_entry(&mut self, id: EntryId, spec: EntrySpec, now: Instant) -> bool {
         let Some(entry) = self.entries[id.0 as usize].as_mut() else { return false };
-        if entry.spec == spec && entry.fate == Fate::Keep {
+        if entry.spec == spec && entry.fate == Fate::Keep && !entry.transient {
             return false;
+        }
+        let unconfirmed = entry.is_unconfirmed();
+        let was_transient = std::mem::take(&mut entry.transient);
+        if let Some(group) = self.groups[entry.group as usize].as_mut() {
+            count(&mut group.unconfirmed, unconfirmed, entry.is_unconfirmed());
         }
         if entry.fate == Fate::Forget {
             // Back before it was gone: a new entry with an old one's remains.
@@ -117,9 +142,13 @@ impl Node {
         }
         let same_life = entry.spec.program == spec.program && entry.spec.mode == spec.mode;
         if same_life || entry.state == State::Down {
-            let moved = entry.spec.levels != spec.levels || !same_life || entry.fate != Fate::Keep;
+            let moved = entry.spec.levels != spec.levels || entry.spec.links != spec.links;
+            let moved = moved || was_transient || !same_life || entry.fate != Fate::Keep;
+            let deadline = entry.deadline();
             entry.spec = spec;
             entry.fate = Fate::Keep;
+            entry.renew_care(now);
+            self.timers.change(id, deadline, entry.deadline());
             self.mark(id);
             return moved;
         }
@@ -136,9 +165,15 @@ impl Node {
 
     fn drop_group(&mut self, id: u32) {
         let Some(group) = self.groups[id as usize].as_mut() else { return };
-        group.forget = true;
-        for member in group.members.clone() {
-            self.doom(member, Fate::Forget);
+        let members = group.members.clone();
+        let is_transient = |&member: &EntryId| self.entry(member).is_some_and(Entry::is_transient);
+        let has_transient = members.iter().any(is_transient);
+        let doomed: Vec<EntryId> = members.iter().filter(|member| !is_transient(member)).copied().collect();
+        doomed.into_iter().for_each(|member| self.doom(member, Fate::Forget));
+        let Some(group) = self.groups[id as usize].as_mut() else { return };
+        (group.transient, group.forget, group.is_graph_stale) = (has_transient, !has_transient, true);
+        if has_transient {
+            (group.initdefault, group.target, group.fallen) = (None, None, false);
         }
         self.mark_group(id);
     }
@@ -146,7 +181,8 @@ impl Node {
     /// Lets a changed group find its way. Of a group that was never told nothing runs, and nothing starts.
     fn settle_in(&mut self, id: u32, now: Instant, out: &mut Vec<Action>) {
         let Some(group) = self.groups[id as usize].as_ref() else { return };
-        let untold = group.target.is_none() && !group.forget && group.leaving == 0;
+        let is_down = |&member: &EntryId| self.entry(member).is_none_or(|entry| entry.state == State::Down);
+        let untold = group.target.is_none() && !group.forget && group.members.iter().all(is_down);
         if untold && group.phase == Phase::Configured {
             for member in group.members.clone() {
                 self.turn_over(member);
@@ -168,11 +204,8 @@ impl Node {
         id
     }
 
-    fn insert_entry(&mut self, entry: Entry) -> EntryId {
-        let id = self.free.pop().unwrap_or_else(|| {
-            self.entries.push(None);
-            EntryId(u32::try_from(self.entries.len() - 1).unwrap_or(u32::MAX))
-        });
+    pub(super) fn insert_entry(&mut self, entry: Entry) -> EntryId {
+        let id = self.free_place();
         self.entry_ids.insert(entry.key.clone(), id);
         self.dirty_entries.push(id);
         self.entries[id.0 as usize] = Some(entry);

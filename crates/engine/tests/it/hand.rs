@@ -3,8 +3,10 @@
 use clinit_engine::Event;
 use clinit_engine::entry::Hold;
 use clinit_engine::event::Order;
+use clinit_engine::name::{EntryKey, Tag};
+use clinit_engine::node::Recall;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, group, level};
 
 const TABLE: &str = "g:a:1:respawn:a\ng:w:1:wait:w\ng:b:1:respawn:b";
 
@@ -123,4 +125,23 @@ fn nothing_is_started_by_hand_while_everything_ends() {
     stage.order("w", Order::Start);
     stage.order("a", Order::Restart);
     assert_eq!(stage.did(), "");
+}
+
+#[test]
+fn what_was_told_before_the_machine_went_down_holds_when_a_table_names_it() {
+    let mut stage = Stage::new("");
+    let key = |name: &str, tag: &str| EntryKey { group: group(name), tag: Tag::new(tag).unwrap() };
+    stage.node.recall(Recall {
+        levels: [(group("g"), level("2")), (group("later"), level("1"))].into(),
+        held: [key("g", "b"), key("later", "x")].into(),
+    });
+    let first = "g:a:12:respawn:a\ng:b:2:respawn:b\ng:c:1:respawn:c\n";
+    stage.reread(first);
+    assert_eq!(stage.did(), "spawn a", "what is held is not started");
+    assert_eq!(stage.state("b"), "down");
+    assert_eq!(stage.node.recalled().levels.len(), 1);
+    stage.spawned("a");
+    stage.reread(&format!("{first}later:x:1:respawn:x\nlater:y:1:respawn:y\n"));
+    assert_eq!(stage.did(), "spawn y");
+    assert_eq!(*stage.node.recalled(), Recall::default());
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may panic like tests")]
 
+mod care;
 mod halt;
 mod hand;
 mod levels;
@@ -11,3 +12,4 @@ mod reread;
 mod restore;
 mod scale;
 mod stage;
+mod transient;

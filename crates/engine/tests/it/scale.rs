@@ -57,6 +57,7 @@ impl Crowd {
                     }
                     Action::Kill { .. } | Action::Signal { .. } | Action::Release { .. } => {}
                     Action::Notice(_) | Action::Leave => {}
+                    Action::Probe { .. } | Action::Follow { .. } => {}
                 }
             }
         }

@@ -11,9 +11,7 @@ use clinit_engine::entry::{Entry, State};
 use clinit_engine::event::{Action, EntryId, Event, ExecFault, ExecStage, Exit, Generation, Notice, Order};
 use clinit_engine::name::{EntryKey, GroupName, Level, Tag};
 use clinit_engine::record::Record;
-use clinit_engine::spec::{
-    Command, EntrySpec, GroupSpec, Levels, Mode, Output, Policy, Program, StopPolicy, Table, ThrottlePolicy,
-};
+use clinit_engine::spec::{Command, EntrySpec, GroupSpec, Levels, Mode, Output, Policy, Program, Table};
 use clinit_engine::{Instant, Node};
 
 pub(crate) struct Stage {
@@ -67,12 +65,12 @@ fn entry(tag: &str, levels: &str, word: &str, command: &str) -> EntrySpec {
         },
         mode: mode(word),
         program: Arc::new(Program {
-            command: Command::Shell(command.into()),
             output: Output::Null,
             cgroup: false,
-            surroundings: None,
+            ..Program::plain(Command::Shell(command.into()))
         }),
-        policy: Policy { stop: StopPolicy::default(), throttle: ThrottlePolicy::default() },
+        policy: Policy::default(),
+        links: None,
     }
 }
 
@@ -207,13 +205,15 @@ impl Stage {
         match self.entry(tag).state() {
             State::Down => "down",
             State::Starting => "starting",
-            State::Running => "running",
+            State::Running { .. } => "running",
+            State::Ready => "ready",
             State::Clearing { .. } => "clearing",
             State::Pausing { .. } => "pausing",
             State::Stopping { .. } => "stopping",
             State::Killing { .. } => "killing",
             State::Done { leftovers: false, .. } => "done",
             State::Done { leftovers: true, .. } => "done, with leftovers",
+            State::GivenUp { .. } => "given up",
         }
     }
 
@@ -229,6 +229,8 @@ impl Stage {
             Action::Stop { entry, .. } => Some(format!("stop {}", name(entry))),
             Action::Kill { entry, .. } => Some(format!("kill {}", name(entry))),
             Action::Signal { entry, signal, .. } => Some(format!("signal {} {signal}", name(entry))),
+            Action::Probe { entry, .. } => Some(format!("probe {}", name(entry))),
+            Action::Follow { entry, pid, .. } => Some(format!("follow {} {pid}", name(entry))),
             Action::Release { entry, .. } => Some(format!("release {}", name(entry))),
             Action::Leave => Some("leave".to_owned()),
             Action::Notice(_) => None,
@@ -249,6 +251,7 @@ impl Stage {
             Action::Notice(_) | Action::Leave => None,
             Action::Spawn { .. } | Action::Stop { .. } | Action::Kill { .. } => None,
             Action::Signal { .. } | Action::Release { .. } => None,
+            Action::Probe { .. } | Action::Follow { .. } => None,
         });
         let words = words.collect::<Vec<_>>().join(", ");
         self.actions.retain(|action| !matches!(action, Action::Notice(_)));

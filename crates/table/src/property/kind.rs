@@ -5,11 +5,13 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clinit_engine::name::Level;
+use clinit_engine::name::{Level, Tag};
 use clinit_engine::surroundings::{Capabilities, EnvironmentFile, Resource};
 
 use super::capability::capabilities;
+use super::care::CareKind;
 use super::draft::Draft;
+use super::logs::LogKind;
 use super::surroundings::{self as around, Unit};
 use super::value;
 use crate::glyph::AnyOf;
@@ -19,10 +21,10 @@ use crate::settings::{Place, Setting};
 pub(crate) type Change = Box<dyn Fn(&mut Draft)>;
 
 /// How a row of the registry names the field that it sets.
-type FieldOf<T> = fn(&mut Draft) -> &mut T;
+pub(super) type FieldOf<T> = fn(&mut Draft) -> &mut T;
 
 /// The type of a property's value, with the field of the draft that it sets.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
     /// A path of the daemon's.
     Path(FieldOf<Option<Setting<PathBuf>>>),
@@ -30,6 +32,8 @@ pub(crate) enum Kind {
     Permissions(FieldOf<Option<Setting<u32>>>),
     /// A level.
     Level(FieldOf<Option<Level>>),
+    /// The tag of an entry.
+    Tag(FieldOf<Option<Tag>>),
     /// A signal.
     Signal(FieldOf<u8>),
     /// A time that may be without end.
@@ -62,10 +66,14 @@ pub(crate) enum Kind {
     Percent(FieldOf<Option<u32>>),
     /// Processes of a cgroup.
     Processes(FieldOf<Option<u32>>),
+    /// Something about the care for an entry.
+    Care(CareKind),
+    /// Something about what an entry prints.
+    Log(LogKind),
 }
 
 /// A word that is a value.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Word {
     pub(crate) text: &'static str,
     /// Puts its meaning into the draft.
@@ -94,6 +102,7 @@ impl Kind {
             Self::Path(field) => value::path(text).map(|path| put(field, origin.setting(path))),
             Self::Permissions(field) => value::permissions(text).map(|bits| put(field, origin.setting(bits))),
             Self::Level(field) => Level::new(text).ok().map(|level| put(field, Some(level))),
+            Self::Tag(field) => Tag::new(text).ok().map(|tag| put(field, Some(tag))),
             Self::Signal(field) => value::signal(text).map(|signal| put(field, signal)),
             Self::Timeout(field) => value::timeout(text).map(|timeout| put(field, timeout)),
             Self::Duration(field) => value::duration(text).map(|duration| put(field, duration)),
@@ -125,11 +134,24 @@ impl Kind {
             Self::Memory(field) => around::memory(text).map(|bytes| put(field, bytes)),
             Self::Percent(field) => around::percent(text).map(|percent| put(field, percent)),
             Self::Processes(field) => around::processes(text).map(|number| put(field, number)),
+            Self::Care(kind) => kind.change(text),
+            Self::Log(kind) => kind.change(text),
         }
+    }
+
+    /// Whether each line adds to those before, of wider scopes and of its own.
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self, Self::Variable(_)) || matches!(self, Self::Care(kind) if kind.is_list())
+    }
+
+    /// How to put right a `text` that is no value of this kind.
+    pub(crate) fn hint_about(&self, text: &str) -> String {
+        let said = if let Self::Care(kind) = self { kind.hint_about(text) } else { None };
+        said.unwrap_or_else(|| format!("it takes {self}"))
     }
 }
 
-fn put<T: Clone + 'static>(field: FieldOf<T>, value: T) -> Change {
+pub(super) fn put<T: Clone + 'static>(field: FieldOf<T>, value: T) -> Change {
     Box::new(move |draft| field(draft).clone_from(&value))
 }
 
@@ -140,6 +162,7 @@ impl fmt::Display for Kind {
             Self::Path(_) => f.write_str("a path"),
             Self::Permissions(_) => f.write_str("permission bits in octal such as 0600"),
             Self::Level(_) => f.write_str("the name of one level"),
+            Self::Tag(_) => f.write_str("the tag of an entry"),
             Self::Signal(_) => f.write_str("a signal such as TERM, SIGTERM or 15"),
             Self::Timeout(_) => f.write_str("a time such as 20, 1.5, 500ms, 10s, 2m or 1h, or infinity"),
             Self::Duration(_) => f.write_str("a time such as 20, 1.5, 500ms, 10s, 2m or 1h"),
@@ -168,6 +191,8 @@ impl fmt::Display for Kind {
             Self::Memory(_) => f.write_str("a number of bytes such as 512M or 2G, or `max`"),
             Self::Percent(_) => f.write_str("a share of one processor such as 50% or 150%, or `max`"),
             Self::Processes(_) => f.write_str("a number of processes, or `max`"),
+            Self::Care(kind) => kind.fmt(f),
+            Self::Log(kind) => kind.fmt(f),
         }
     }
 }

@@ -8,25 +8,32 @@
 //! property is one row in [`REGISTRY`], one field in the model, and nowhere else a word about it.
 
 mod capability;
+mod care;
 mod draft;
 mod kind;
+mod logs;
 mod registry;
 mod rule;
+mod section;
 mod surroundings;
 mod value;
 
 use std::fmt;
 
+pub(crate) use care::modes_of;
 pub(crate) use draft::Draft;
 pub(crate) use kind::{Change, Kind, Origin};
 pub use registry::REGISTRY;
 pub(crate) use rule::{RULES, Rule};
+pub use section::Section;
 
 /// A named setting with a scope.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Property {
     /// Its name in the table.
     pub name: &'static str,
+    /// What it is about: the heading that it stands under.
+    pub section: Section,
     /// Other names for it, from older tables.
     pub aliases: &'static [&'static str],
     /// What it sets, and to what values.
@@ -39,6 +46,8 @@ pub struct Property {
     pub restart: bool,
     /// What it is, in one line without a full stop.
     pub doc: &'static str,
+    /// What else is worth knowing, in sentences; empty where one line says it all.
+    pub more: &'static str,
 }
 
 /// How far a property reaches.
@@ -81,6 +90,20 @@ impl Property {
         &self.kind
     }
 
+    /// What a reread does that finds it changed, in words: `takes effect at once`.
+    #[must_use]
+    pub fn effect(&self) -> &'static str {
+        if self.restart {
+            "restarts the entry"
+        } else if self.is_setting() {
+            "takes effect when the daemon is started again"
+        } else if self.scopes.contains(&Scope::Entry) {
+            "takes effect at once"
+        } else {
+            "is for groups that are new, and for the next start of the daemon"
+        }
+    }
+
     /// Whether it is about the daemon itself, so that the command line or the constructor may give it as well.
     #[must_use]
     pub fn is_setting(&self) -> bool {
@@ -90,7 +113,12 @@ impl Property {
     /// Whether each line of it adds to those before, of wider scopes and of its own.
     #[must_use]
     pub fn is_list(&self) -> bool {
-        matches!(self.kind, Kind::Variable(_))
+        self.kind.is_list()
+    }
+
+    /// How to put right a `text` that it does not take.
+    pub(crate) fn hint_about(&self, text: &str) -> String {
+        self.kind.hint_about(text)
     }
 
     /// What setting it to `text` does, if it takes that value.
@@ -103,6 +131,11 @@ impl Property {
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Property> {
     REGISTRY.iter().find(|property| property.names().any(|other| other == name))
+}
+
+/// The names of signals, without SIG.
+pub fn signal_names() -> impl Iterator<Item = &'static str> {
+    value::SIGNALS.iter().map(|(name, _)| *name)
 }
 
 #[cfg(test)]
@@ -136,6 +169,20 @@ mod tests {
     }
 
     #[test]
+    fn what_else_is_said_of_a_row_is_sentences() {
+        for Property { name, more, .. } in REGISTRY.iter().filter(|property| !property.more.is_empty()) {
+            assert!(more.ends_with('.') && !more.contains("  ") && !more.contains('\n'), "{name}: {more}");
+        }
+    }
+
+    #[test]
+    fn every_section_has_rows() {
+        for section in Section::ALL {
+            assert!(REGISTRY.iter().any(|property| property.section == section), "{section:?}");
+        }
+    }
+
+    #[test]
     fn every_documented_default_is_the_default_of_the_model() {
         for property in REGISTRY {
             let Some(default) = property.default else { continue };
@@ -150,7 +197,10 @@ mod tests {
 
     #[test]
     fn a_property_restarts_the_entry_exactly_if_it_changes_the_program() {
-        let values = ["7", "KILL", "77s", "main", "no", "yes", "null", "7%", "/x", "A=1"];
+        let values = [
+            "7", "KILL", "77s", "main", "no", "yes", "null", "7%", "/x", "A=1", "fd:7", "tcp:7", "never",
+            "soft", "1G", "iso", "hold",
+        ];
         for property in REGISTRY.iter().filter(|property| property.scopes.contains(&Scope::Entry)) {
             let (mut draft, default) = (Draft::default(), Draft::default());
             let changes = values.iter().filter(|&&value| Some(value) != property.default);

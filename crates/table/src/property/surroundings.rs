@@ -69,12 +69,12 @@ pub(super) fn limit(text: &str, unit: Unit) -> Option<Limit> {
 }
 
 /// A whole number; the last one is `infinity` to the kernel.
-fn count(text: &str) -> Option<u64> {
+pub(super) fn count(text: &str) -> Option<u64> {
     is_digits(text).then(|| text.parse().ok().filter(|&number| number != Limit::INFINITY))?
 }
 
 /// A number of bytes, with K, M, G or T for powers of 1024.
-fn bytes(text: &str) -> Option<u64> {
+pub(super) fn bytes(text: &str) -> Option<u64> {
     let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let factor: u64 = match text[number.len()..].to_ascii_uppercase().as_str() {
         "" => 1,

@@ -21,7 +21,7 @@ const RTMIN: u8 = 34;
 const SIGNAL_MAX: u8 = 64;
 
 /// Names of signals without SIG (signal(7)).
-const SIGNALS: [(&str, Signal); 34] = [
+pub(super) const SIGNALS: [(&str, Signal); 34] = [
     ("HUP", Signal::HUP),
     ("INT", Signal::INT),
     ("QUIT", Signal::QUIT),

@@ -1,0 +1,2 @@
+/* A program that ends. */
+int main(void) { return 0; }

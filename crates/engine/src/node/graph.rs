@@ -1,0 +1,264 @@
+//! The order of a group whose entries follow each other (`after`, `requires`): who starts when, and who may not.
+//!
+//! The table refuses cycles; of one that gets here all the same the links among its members count for nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Node;
+use super::levels::wants;
+use crate::entry::{Entry, EntryEvent, State};
+use crate::event::{Action, EntryId};
+use crate::name::{EntryKey, Level, Tag};
+use crate::time::Instant;
+
+/// One entry before another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Link {
+    to: EntryId,
+    /// It has to have come up well; else it is only waited for.
+    requires: bool,
+}
+
+/// The links of a group.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Graph {
+    /// Every member, each behind those that it follows.
+    order: Vec<EntryId>,
+    /// Whom a member follows.
+    before: BTreeMap<EntryId, Vec<Link>>,
+    /// Who follows a member.
+    followers: BTreeMap<EntryId, Vec<EntryId>>,
+}
+
+impl Graph {
+    /// The graph over members in file order; `links` tells of each whom it follows. `None` when nobody follows
+    /// anybody.
+    fn new(members: &[EntryId], links: impl Fn(EntryId) -> Vec<Link>) -> Option<Self> {
+        let mut graph = Self::default();
+        for &member in members {
+            let links = links(member);
+            if !links.is_empty() {
+                graph.before.insert(member, links);
+            }
+        }
+        if graph.before.is_empty() {
+            return None;
+        }
+        graph.sort(members);
+        for (&member, links) in &graph.before {
+            for link in links {
+                graph.followers.entry(link.to).or_default().push(member);
+            }
+        }
+        Some(graph)
+    }
+
+    fn sort(&mut self, members: &[EntryId]) {
+        let mut placed = BTreeSet::new();
+        let mut left: Vec<EntryId> = members.to_vec();
+        while !left.is_empty() {
+            let before = left.len();
+            left.retain(|member| {
+                let links = self.before.get(member).map_or(&[][..], Vec::as_slice);
+                let is_free = links.iter().all(|link| placed.contains(&link.to));
+                if is_free {
+                    placed.insert(*member);
+                    self.order.push(*member);
+                }
+                !is_free
+            });
+            if left.len() == before {
+                for member in &left {
+                    self.before.entry(*member).or_default().retain(|link| placed.contains(&link.to));
+                }
+            }
+        }
+    }
+}
+
+impl Node {
+    /// Finds out anew who follows whom, if that may have changed.
+    pub(super) fn renew_graph(&mut self, id: u32) {
+        let Some(group) = self.groups[id as usize].as_mut() else { return };
+        if !std::mem::take(&mut group.is_graph_stale) {
+            return;
+        }
+        let (name, members) = (group.name.clone(), group.members.clone());
+        let place = |tag: &Tag| {
+            self.entry_id(&EntryKey { group: name.clone(), tag: tag.clone() })
+                .filter(|place| members.contains(place))
+        };
+        let links = |member: EntryId| {
+            let links = self.entry(member).and_then(|entry| entry.spec.links.clone());
+            let links = links.iter().flat_map(|links| {
+                let after = links.after.iter().map(|tag| (tag, false));
+                after.chain(links.requires.iter().map(|tag| (tag, true)))
+            });
+            links.filter_map(|(tag, requires)| Some(Link { to: place(tag)?, requires })).collect()
+        };
+        let has_links = members.iter().any(|&id| self.entry(id).is_some_and(|e| e.spec.links.is_some()));
+        let graph = if has_links { Graph::new(&members, links) } else { None };
+        if let Some(group) = self.groups[id as usize].as_mut() {
+            group.graph = graph.map(Box::new);
+        }
+    }
+
+    /// Finds out which members are wanted at a level. What an entry requires has to be wanted, too, and must not have
+    /// failed.
+    pub(super) fn want_all(&mut self, id: u32, level: Option<&Level>) {
+        self.renew_graph(id);
+        let Some(group) = self.groups[id as usize].as_ref() else { return };
+        let fallen = group.fallen;
+        for &member in &group.members {
+            if let Some(entry) = self.entries[member.0 as usize].as_mut() {
+                entry.wanted = wants(entry, level) && (!fallen || entry.transient);
+                entry.blocked = false;
+            }
+        }
+        let Some(graph) = &group.graph else { return };
+        for member in &graph.order {
+            let Some(links) = graph.before.get(member) else { continue };
+            let required = links.iter().filter(|link| link.requires).map(|link| link.to);
+            let (mut missing, mut failed) = (false, false);
+            for entry in required.filter_map(|to| self.entries[to.0 as usize].as_ref()) {
+                missing |= !entry.wanted && !entry.blocked;
+                failed |= entry.blocked || (entry.wanted && entry.has_failed());
+            }
+            if let Some(entry) = self.entries[member.0 as usize].as_mut().filter(|entry| entry.wanted) {
+                entry.blocked = failed && !missing;
+                entry.wanted = !missing && !failed;
+            }
+        }
+    }
+
+    /// Whom an entry requires in vain: that one is not to run, or failed.
+    #[must_use]
+    pub fn requires_in_vain(&self, id: EntryId) -> Option<&Entry> {
+        let entry = self.entry(id)?;
+        let group = self.groups[entry.group as usize].as_ref()?;
+        let links = group.graph.as_ref()?.before.get(&id)?;
+        let mut required = links.iter().filter(|link| link.requires).filter_map(|link| self.entry(link.to));
+        required.find(|required| !required.wanted || required.has_failed())
+    }
+
+    /// For whom an entry that is wanted waits before it starts.
+    #[must_use]
+    pub fn waits_for(&self, id: EntryId) -> Option<&Entry> {
+        let entry = self.entry(id).filter(|entry| entry.wanted && entry.state == State::Down)?;
+        let group = self.groups[entry.group as usize].as_ref()?;
+        match &group.graph {
+            Some(graph) => {
+                let mut links = graph.before.get(&id)?.iter();
+                links.find(|link| !self.lets_start(link)).and_then(|link| self.entry(link.to))
+            }
+            None => self.entry(group.waiting_on?),
+        }
+    }
+
+    /// The members in the order in which they are asked to leave.
+    pub(super) fn leaving_order(&self, id: u32) -> Vec<EntryId> {
+        let Some(group) = self.groups[id as usize].as_ref() else { return Vec::new() };
+        match &group.graph {
+            Some(graph) => graph.order.iter().rev().copied().collect(),
+            None => group.members.clone(),
+        }
+    }
+
+    /// Whether somebody who follows an entry has to leave first.
+    pub(super) fn is_followed_out(&self, id: u32, member: EntryId) -> bool {
+        let Some(graph) = self.groups[id as usize].as_ref().and_then(|group| group.graph.as_ref()) else {
+            return false;
+        };
+        let followers = graph.followers.get(&member).map_or(&[][..], Vec::as_slice);
+        followers.iter().filter_map(|&follower| self.entry(follower)).any(Entry::has_to_leave)
+    }
+
+    /// One that had to leave has: those that it follows may be next.
+    pub(super) fn let_leave(&mut self, id: u32, member: EntryId, now: Instant, out: &mut Vec<Action>) {
+        let graph = self.groups[id as usize].as_ref().and_then(|group| group.graph.as_ref());
+        let Some(links) = graph.and_then(|graph| graph.before.get(&member)) else { return };
+        let before: Vec<EntryId> = links.iter().map(|link| link.to).collect();
+        for other in before {
+            let waits = self.entry(other).is_some_and(|entry| entry.postponed);
+            if waits && !self.is_followed_out(id, other) {
+                self.postpone(other, false);
+                self.apply(other, EntryEvent::Stop, now, out);
+                self.turn_over(other);
+                // It may have gone at once.
+                self.let_leave(id, other, now, out);
+            }
+        }
+    }
+
+    /// Whether a link lets the entry behind it start.
+    fn lets_start(&self, link: &Link) -> bool {
+        let Some(entry) = self.entry(link.to) else { return true };
+        if link.requires {
+            return entry.is_fulfilled();
+        }
+        !entry.wanted || (entry.state != State::Down && !entry.holds_the_next())
+    }
+
+    fn may_start(&self, graph: &Graph, member: EntryId) -> bool {
+        let waits = self.entry(member).is_some_and(|entry| entry.wanted && entry.state == State::Down);
+        let links = graph.before.get(&member).map_or(&[][..], Vec::as_slice);
+        waits && links.iter().all(|link| self.lets_start(link))
+    }
+
+    /// Starts every member that nothing holds up. Returns `false` when the group is no graph.
+    pub(super) fn start_all(&mut self, id: u32, now: Instant, out: &mut Vec<Action>) -> bool {
+        let Some(graph) = self.groups[id as usize].as_mut().and_then(|group| group.graph.take()) else {
+            return false;
+        };
+        for &member in &graph.order {
+            if self.may_start(&graph, member) {
+                self.apply(member, EntryEvent::Start, now, out);
+            }
+        }
+        self.put_back(id, graph);
+        true
+    }
+
+    /// Something happened to a member: starts those behind it that nothing holds up any more. Returns whether any
+    /// was.
+    pub(super) fn start_followers(
+        &mut self,
+        id: u32,
+        member: EntryId,
+        now: Instant,
+        out: &mut Vec<Action>,
+    ) -> bool {
+        let Some(graph) = self.groups[id as usize].as_mut().and_then(|group| group.graph.take()) else {
+            return false;
+        };
+        let mut seen = vec![member];
+        let mut started = false;
+        while let Some(member) = seen.pop() {
+            for &follower in graph.followers.get(&member).map_or(&[][..], Vec::as_slice) {
+                if self.may_start(&graph, follower) {
+                    self.apply(follower, EntryEvent::Start, now, out);
+                    seen.push(follower);
+                    started = true;
+                }
+            }
+        }
+        self.put_back(id, graph);
+        started
+    }
+
+    fn put_back(&mut self, id: u32, graph: Box<Graph>) {
+        if let Some(group) = self.groups[id as usize].as_mut() {
+            group.graph = Some(graph);
+        }
+    }
+
+    pub(super) fn postpone(&mut self, id: EntryId, postponed: bool) {
+        let Some(entry) = self.entries[id.0 as usize].as_mut() else { return };
+        let before = entry.is_leaving();
+        entry.postponed = postponed;
+        let after = entry.is_leaving();
+        if let Some(group) = self.groups[entry.group as usize].as_mut() {
+            super::count(&mut group.leaving, before, after);
+        }
+    }
+}
