@@ -108,16 +108,31 @@ mod tests {
         }
     }
 
+    /// A process as `/proc` would tell of it; its number and its start are of no process that is there.
+    fn told(parent: u32, group: u32, session: u32) -> Stat {
+        Stat { parent, group, session, ..proc::stat(std::process::id()).unwrap() }
+    }
+
     #[test]
-    fn a_child_is_related_and_a_stranger_is_not() {
+    fn who_shares_session_or_group_is_related_and_a_stranger_is_not() {
+        const ENTRY: u32 = u32::MAX >> 10;
+        let slot = Slot::default();
+        slot.set_pid(ENTRY);
+        for (what, stat) in [
+            ("a child", told(ENTRY, 2, 2)),
+            ("a member of the group", told(1, ENTRY, 2)),
+            ("a member of the session", told(1, 2, ENTRY)),
+        ] {
+            assert!(is_related(&slot, &stat), "{what}");
+        }
+        assert!(!is_related(&slot, &told(1, 2, 2)));
+        assert!(!is_related(&Slot::default(), &told(1, 0, 0)), "a leader outside the pid namespace is number 0");
+    }
+
+    #[test]
+    fn what_is_older_than_a_life_is_not_of_it() {
         let own = proc::stat(std::process::id()).unwrap();
         let slot = Slot::default();
-        slot.set_pid(own.parent);
-        assert!(is_related(&slot, &own));
-        slot.set_pid(own.session);
-        assert!(is_related(&slot, &own));
-        slot.set_pid(u32::MAX >> 10);
-        assert!(!is_related(&slot, &own));
         slot.set_spawned_nanos(own.started_nanos + TICK_NANOS);
         assert!(is_of_this_life(&slot, &own));
         slot.set_spawned_nanos(own.started_nanos + 2 * TICK_NANOS);
