@@ -126,7 +126,10 @@ mod tests {
             assert!(is_related(&slot, &stat), "{what}");
         }
         assert!(!is_related(&slot, &told(1, 2, 2)));
-        assert!(!is_related(&Slot::default(), &told(1, 0, 0)), "a leader outside the pid namespace is number 0");
+        assert!(
+            !is_related(&Slot::default(), &told(1, 0, 0)),
+            "a leader outside the pid namespace is number 0"
+        );
     }
 
     #[test]
