@@ -3,19 +3,22 @@
 //! [`prepare`] reads the table, settles the paths, takes the lock and listens; then the process becomes the
 //! keeper ([`Prepared::become_keeper`]) or starts one in the background ([`Prepared::start_keeper`]).
 
+use std::fmt::{self, Display, Formatter};
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clinit_control::client::SOCKET_PATH_BYTES_MAX;
 use clinit_keeper::descriptors as fixed;
 use clinit_sys::inherit::{duplicate_above, place};
 use clinit_sys::limits::raise_open_files;
+use clinit_sys::proc::{self, Look};
 use clinit_sys::slots::Slot;
 use clinit_sys::spawn::{Image, Start, spawn};
 use clinit_table::settings::resolve;
@@ -49,6 +52,12 @@ pub struct Launch {
 
 /// The longest path of a daemon's socket: that of the socket beside it, to which entries send, is longer.
 const DAEMON_SOCKET_BYTES_MAX: usize = SOCKET_PATH_BYTES_MAX - NOTIFY_SUFFIX.len();
+
+/// How often a state folder is tried to be taken that a daemon is just leaving.
+const TAKES_MAX: u32 = 500;
+
+/// How long each time it waits for who holds the lock of a keeper that is gone.
+const HOLDER_PAUSE: Duration = Duration::from_millis(10);
 
 /// How many files of a folder are looked at when it is cleaned.
 const CLEANED_MAX: usize = 1000;
@@ -365,7 +374,8 @@ fn held(state: &OwnedFd) -> PathBuf {
 fn take_state(socket: &Path) -> Result<(OwnedFd, OwnedFd), StartError> {
     let folder = state_folder(socket);
     // A daemon that is just ending removes the folder: then it is made again.
-    for _ in 0..100 {
+    let mut last = "a daemon that is just ending".to_owned();
+    for _ in 0..TAKES_MAX {
         match fs::DirBuilder::new().mode(0o700).create(&folder) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -388,7 +398,14 @@ fn take_state(socket: &Path) -> Result<(OwnedFd, OwnedFd), StartError> {
         };
         if let Err(error) = flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             if error == rustix::io::Errno::AGAIN {
-                return Err(StartError::Held { path: socket.to_owned(), holder: holder(lock) });
+                let holder = Holder::of(&lock);
+                if holder.is_gone() {
+                    // Its engine is about to be followed by another keeper, or its threads are still ending.
+                    last = holder.to_string();
+                    std::thread::sleep(HOLDER_PAUSE);
+                    continue;
+                }
+                return Err(StartError::Held { path: socket.to_owned(), holder: holder.to_string() });
             }
             return Err(at("lock", &path)(error));
         }
@@ -398,19 +415,39 @@ fn take_state(socket: &Path) -> Result<(OwnedFd, OwnedFd), StartError> {
             return Ok((state, lock));
         }
     }
-    Err(StartError::Held { path: socket.to_owned(), holder: "a daemon that is just ending".to_owned() })
+    Err(StartError::Held { path: socket.to_owned(), holder: last })
 }
 
 /// Who has the lock, as far as it can be told.
-fn holder(lock: OwnedFd) -> String {
-    let mut text = String::new();
-    let _unreadable = fs::File::from(lock).read_to_string(&mut text);
-    let Ok(pid) = text.trim().parse::<u32>() else { return "another clinit".to_owned() };
-    let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let command = String::from_utf8_lossy(&command).replace('\0', " ");
-    match command.trim() {
-        "" => format!("pid {pid}"),
-        command => format!("pid {pid} ({command})"),
+#[derive(Debug)]
+struct Holder(Option<u32>);
+
+impl Holder {
+    fn of(lock: &OwnedFd) -> Self {
+        let mut text = [0; 16];
+        let length = rustix::io::pread(lock, &mut text, 0).unwrap_or(0);
+        Self(std::str::from_utf8(&text[..length]).ok().and_then(|text| text.trim().parse().ok()))
+    }
+
+    /// Whether the process that took the lock has ended, so that somebody else of its daemon still holds it.
+    fn is_gone(&self) -> bool {
+        self.0.is_some_and(|pid| match proc::look(pid) {
+            Look::There(stat) => stat.is_zombie(),
+            Look::Gone => true,
+            Look::Unknown => false,
+        })
+    }
+}
+
+impl Display for Holder {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Some(pid) = self.0 else { return f.write_str("another clinit") };
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let command = String::from_utf8_lossy(&command).replace('\0', " ");
+        match command.trim() {
+            "" => write!(f, "pid {pid}"),
+            command => write!(f, "pid {pid} ({command})"),
+        }
     }
 }
 

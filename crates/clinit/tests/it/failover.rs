@@ -56,7 +56,7 @@ fn a_reset_gives_it_all_its_restarts_again() {
     daemon.clinit("reset web/a").done();
     daemon.pid("a");
     daemon.wait_group("web", "1", "DONE");
-    assert_eq!(daemon.lines("starts").len(), 7);
+    wait_lines(&daemon, "starts", 7);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Who has the socket: one daemon, whatever lies around and whoever comes at the same time.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
-use std::process::Child;
+use std::process::{Child, Command};
 
 use rustix::process::Signal;
 
@@ -33,6 +34,30 @@ fn a_second_daemon_says_who_holds_the_socket_and_goes() {
     }
     assert_eq!(daemon.pid("httpd"), httpd, "the first is as it was");
     daemon.wait_clstat(&["web start DONE"]);
+}
+
+#[test]
+fn who_ends_just_now_is_waited_for() {
+    let place = Place::new(WEB);
+    let state = place.path("init.s.state");
+    fs::DirBuilder::new().mode(0o700).create(&state).unwrap();
+    // As after a KILL of a daemon whose threads have not all ended: the lock is held, and its holder is gone.
+    let mut gone = Command::new("true").spawn().unwrap();
+    gone.wait().unwrap();
+    let lock = fs::File::create_new(state.join("lock")).unwrap();
+    write!(&lock, "{}", gone.id()).unwrap();
+    lock.lock().unwrap();
+    let mut command = place.command();
+    let daemon = Daemon::begun(place, command.args(["-c", "cltab", "-s", "init.s", "-d"]));
+    let open_files = format!("/proc/{}/fd", daemon.child_pid());
+    let is_lock =
+        |file: fs::DirEntry| fs::read_link(file.path()).is_ok_and(|path| path == state.join("lock"));
+    eventually("that it finds the lock", || {
+        fs::read_dir(&open_files).is_ok_and(|mut files| files.any(|file| file.is_ok_and(is_lock)))
+    });
+    drop(lock);
+    daemon.wait_answer();
+    daemon.settle("web", "start", "DONE");
 }
 
 #[test]
