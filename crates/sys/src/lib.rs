@@ -15,6 +15,7 @@
 //! | `cgroup` | finding, making, filling and killing cgroups |
 //! | `inherit` | descriptors that a process is started with |
 //! | `limits` | the limit of open files |
+//! | `memory` | memory that is not needed |
 //! | `peer` | who is at the other end of a socket |
 //! | `datagram` | who sent a datagram |
 //! | `proc` | what /proc tells of a process |
@@ -28,6 +29,7 @@ pub mod clock;
 pub mod datagram;
 pub mod inherit;
 pub mod limits;
+pub mod memory;
 pub mod peer;
 pub mod proc;
 pub mod reap;

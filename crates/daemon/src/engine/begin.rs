@@ -182,6 +182,7 @@ impl Engine {
             journal_failed: false,
             status: Status { is_stale: true, ..Status::default() },
             logs: super::logs::Logs::default(),
+            slack: super::slack::Slack::default(),
             was_asked_to_end: false,
             started: memory.started.unwrap_or(now),
             is_restored: begun_before,
@@ -191,6 +192,8 @@ impl Engine {
             _life: life,
             _only: only,
         };
+        // The table was read, and what was remembered.
+        engine.slack.expect(now);
         engine.look_up_all(&parsed.table);
         if begun_before {
             engine.remember_names();

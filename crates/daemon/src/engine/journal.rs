@@ -25,6 +25,9 @@ const COMPACT_BYTES_MIN: u64 = 1 << 20;
 /// ... nor before it has grown to this many times what it was when it was new.
 const COMPACT_FACTOR: u64 = 4;
 
+/// What is kept of the room in which a line is made.
+const LINE_BYTES_KEPT: usize = 1 << 16;
+
 const NAME: &str = "journal";
 const NEW_NAME: &str = "journal.new";
 
@@ -128,9 +131,13 @@ impl Journal {
         let long = self.bytes >= COMPACT_BYTES_MIN.max(COMPACT_FACTOR * self.bytes_when_new);
         let Some(file) = self.file.as_mut().filter(|_| !long) else { return self.write_anew(&everything()) };
         write_line(&mut self.line, items)?;
-        match file.write_all(&self.line) {
+        let written = file.write_all(&self.line);
+        let bytes = self.line.len() as u64;
+        self.line.clear();
+        self.line.shrink_to(LINE_BYTES_KEPT);
+        match written {
             Ok(()) => {
-                self.bytes += self.line.len() as u64;
+                self.bytes += bytes;
                 Ok(())
             }
             Err(error) => {

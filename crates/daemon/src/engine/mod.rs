@@ -33,6 +33,7 @@
 //! | `remembering` | what outlives the machine |
 //! | `packets` | links to keeper and logger |
 //! | `upgrade`, `trial` | another program in the place of this one, and how it is tried |
+//! | `slack` | memory that is needed for a moment |
 //! | `logs` | what the logger is told, and tells |
 //! | `view`, `causes`, `exits`, `faults`, `notes`, `events` | state and change, for people |
 //! | `counting` | what `cargo xtask callgrind` counts of this |
@@ -62,6 +63,7 @@ mod reloads;
 mod remembering;
 mod requests;
 mod runs;
+mod slack;
 mod speech;
 mod starts;
 mod store;
@@ -130,6 +132,7 @@ pub(crate) struct Engine {
     journal_failed: bool,
     status: Status,
     logs: logs::Logs,
+    slack: slack::Slack,
     /// The keeper has told of a signal that asks for the end.
     was_asked_to_end: bool,
     /// When the daemon, not this process, was started.

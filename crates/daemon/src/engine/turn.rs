@@ -271,6 +271,7 @@ impl Engine {
                 self.tables.known = std::sync::Arc::default();
             }
             TableRead::Other(sources, parsed) => {
+                self.slack.expect(now);
                 self.tables.known = sources;
                 let verdict = judge(&parsed, self.setup.dialect, &name);
                 if !verdict.faults.is_empty() {
@@ -317,6 +318,7 @@ impl Engine {
             self.give_up_reading(now);
         }
         self.give_up_probes(now);
+        self.slack.give_back(now);
         self.clients.expire(self.reviver.listener().as_fd(), self.epoll.as_fd(), now);
     }
 
@@ -335,6 +337,7 @@ impl Engine {
         let now = now();
         self.look_at_ending(now);
         self.remember();
+        self.slack.weigh(self.actions.len(), now);
         for (index, action) in std::mem::take(&mut self.actions).into_iter().enumerate() {
             self.act(index, action, now);
         }
@@ -441,6 +444,7 @@ impl Engine {
             self.next_look(now()),
             self.upgrade_deadline(),
             self.logs.deadline(),
+            self.slack.deadline(),
             write.then_some(status.not_before),
             self.next_remembering(),
             self.next_hurry(),
