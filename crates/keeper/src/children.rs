@@ -61,7 +61,7 @@ impl Owed {
 /// What is held for one slot.
 #[derive(Debug, Default)]
 pub(crate) struct Child {
-    /// Names the main process even after its number was given to another.
+    /// Names a main process that is not our own child, even after its number was given to another.
     pub(crate) pidfd: Option<OwnedFd>,
     /// It is watched through its handle, and need not be this keeper's own child: it was there before this keeper
     /// was, or has taken the place of the one that was started.

@@ -27,7 +27,7 @@ impl Keeper {
             // The engine was told that nothing is left, and may have another life in mind by now.
             return self.children.owe(index, |owed| owed.not_followed = true);
         }
-        if slot.state() == state::LIVE && slot.main() == pid && child.pidfd.is_some() {
+        if slot.state() == state::LIVE && slot.main() == pid && (child.pidfd.is_some() || !child.adopted) {
             return self.children.owe(index, |owed| owed.spawned = true);
         }
         match self.take_hold(index, pid) {

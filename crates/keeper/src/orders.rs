@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use clinit_sys::cgroup::Cgroup;
 use clinit_sys::clock;
 use clinit_sys::slots::Slot;
-use clinit_sys::spawn::{Image, Start, spawn};
+use clinit_sys::spawn::{Berths, Start};
 use rustix::fs::{Mode, OFlags, fchmod};
 use rustix::io::Errno;
 
@@ -19,10 +19,13 @@ use crate::run::{Keeper, LEAVING};
 use crate::steps::Bound;
 use crate::{fifo, ready, scope, steps};
 
+/// How long after the last of many starts the room that they needed is given up.
+const REST_NANOS: u64 = 100_000_000;
+
 /// What every start needs and none changes.
 #[derive(Debug)]
 pub(crate) struct Nursery {
-    image: Image,
+    berths: Berths,
     /// What the cgroup of what is laid out is bounded in.
     bounds: Vec<(Bound, u64)>,
     /// The keeper's own environment, `NAME=value`.
@@ -60,7 +63,17 @@ impl Nursery {
         home: Home,
         environment: Vec<Vec<u8>>,
     ) -> Self {
-        Self { image: Image::default(), bounds: Vec::new(), environment, null, open_files, cgroups, home }
+        Self { berths: Berths::default(), bounds: Vec::new(), environment, null, open_files, cgroups, home }
+    }
+
+    /// Whether more children were on their way at a time than is usual.
+    pub(crate) fn has_room_to_spare(&self) -> bool {
+        self.berths.are_many()
+    }
+
+    /// Gives that room up.
+    pub(crate) fn rest(&mut self) {
+        self.berths.rest();
     }
 
     pub(crate) fn home(&self) -> &Home {
@@ -91,7 +104,7 @@ impl Nursery {
     /// Lays out what is executed. Variables of the order stand before, and instead of, the keeper's own; one
     /// without a value only takes the place of that.
     fn lay_out(&mut self, order: &Spawn<'_>) {
-        let image = &mut self.image;
+        let image = self.berths.image();
         image.candidates.clear();
         image.arguments.clear();
         image.environment.clear();
@@ -187,10 +200,10 @@ impl Keeper {
         }
         let started = self.start(order, sockets);
         let now_nanos = clock::boottime_nanos();
-        let Some((slot, child)) = self.children.get(order.slot) else { return };
+        self.nursery_rests_at = self.nursery.has_room_to_spare().then_some(now_nanos + REST_NANOS);
+        let Some((slot, _)) = self.children.get(order.slot) else { return };
         match started {
-            Ok(pidfd) => {
-                child.pidfd = Some(pidfd);
+            Ok(()) => {
                 self.by_pid.insert(slot.pid(), order.slot);
                 self.children.owe(order.slot, |owed| owed.spawned = true);
             }
@@ -204,7 +217,7 @@ impl Keeper {
     }
 
     /// Writes the slot and makes the process.
-    fn start(&mut self, order: &Spawn<'_>, sockets: &[OwnedFd]) -> io::Result<OwnedFd> {
+    fn start(&mut self, order: &Spawn<'_>, sockets: &[OwnedFd]) -> io::Result<()> {
         self.nursery.lay_out(order);
         let fifo = (order.output == Output::Fifo).then(|| self.fifo(order));
         let Some((slot, child)) = self.children.get(order.slot) else {
@@ -235,6 +248,7 @@ impl Keeper {
         // What was owed of the last life would be told of this one.
         child.owed = Owed::default();
         child.adopted = false;
+        child.pidfd = None;
         child.ready = None;
         child.leftover_since = 0;
         if !order.cgroup && order.scope != Scope::Cgroup {
@@ -275,7 +289,6 @@ impl Keeper {
         let ready = child.ready.as_ref().map(|fd| (fd.as_fd(), order.ready));
         let passing = Passing::new(self.nursery.null.as_fd(), out, sockets, ready)?;
         slot.set_state(state::LIVE);
-        let image = &mut self.nursery.image;
         let mut start = Start {
             slot,
             descriptors: &passing.pairs,
@@ -286,7 +299,7 @@ impl Keeper {
             open_files: Some(self.nursery.open_files),
         };
         if let Some((cgroup, _)) = &child.cgroup {
-            match spawn(image, &Start { cgroup: Some(cgroup.as_fd()), ..start }) {
+            match self.nursery.berths.spawn(&Start { cgroup: Some(cgroup.as_fd()), ..start }) {
                 // The cgroup takes no process, or is gone: a service without one is better than none.
                 Err(error) if !is_lack(&error) => start.cgroup = None,
                 result => return result,
@@ -294,7 +307,7 @@ impl Keeper {
             child.cgroup = None;
             set_unbounded(slot, bits_of(&self.nursery.bounds));
         }
-        spawn(image, &start)
+        self.nursery.berths.spawn(&start)
     }
 
     /// Opens the FIFO for a start. It is held for as long as there is its slot, so that nothing printed is lost

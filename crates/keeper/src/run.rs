@@ -125,6 +125,8 @@ pub(crate) struct Keeper {
     /// When leftovers are looked at next, and how long it was to that.
     leftovers_due_nanos: u64,
     leftovers_pause_nanos: u64,
+    /// When the nursery gives up what it needed for many starts.
+    pub(crate) nursery_rests_at: Option<u64>,
     pub(crate) inventory_owed: bool,
     pub(crate) logger_owed: bool,
     pub(crate) signals: Vec<u8>,
@@ -241,6 +243,7 @@ impl Keeper {
             refused: VecDeque::new(),
             leftovers_due_nanos: 0,
             leftovers_pause_nanos: LEFTOVERS_NANOS,
+            nursery_rests_at: None,
             inventory_owed: false,
             logger_owed: false,
             signals: Vec::new(),
@@ -314,6 +317,10 @@ impl Keeper {
         }
         if !self.unwatched.is_empty() {
             self.adopt_unwatched();
+        }
+        if self.nursery_rests_at.is_some_and(|at| at <= now_nanos) {
+            self.nursery_rests_at = None;
+            self.nursery.rest();
         }
     }
 
@@ -481,7 +488,9 @@ impl Keeper {
         let companions = companions.into_iter().flatten().filter(|_| self.leaving.is_none());
         let leave = self.leave_by_nanos.map(|by| if now_nanos < by { by } else { by + LEAVE_NANOS });
         let farewell = self.farewell.by_nanos();
-        let next = companions.chain(leftovers).chain(unwatched).chain(leave).chain(farewell).min()?;
+        let rest = self.nursery_rests_at;
+        let next =
+            companions.chain(rest).chain(leftovers).chain(unwatched).chain(leave).chain(farewell).min()?;
         // A timeout of zero would spin where a companion cannot even be started.
         let wait = Duration::from_nanos(next.saturating_sub(now_nanos).max(1_000_000));
         Timespec::try_from(wait).ok()

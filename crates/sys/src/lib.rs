@@ -8,6 +8,7 @@
 //! | `spawn` | clone3 and what a child does before exec |
 //! | `steps` | what a child gives up, takes on and enters before exec |
 //! | `accounts` | users and Unix groups |
+//! | `raw` | system calls without the C library |
 //! | `slots` | the shared memory in which keeper and children note what became of them |
 //! | `words` | a few words of shared memory that outlive their writer |
 //! | `signals` | masks, dispositions, signalfd, names |
@@ -32,6 +33,7 @@ pub mod limits;
 pub mod memory;
 pub mod peer;
 pub mod proc;
+mod raw;
 pub mod reap;
 pub mod signals;
 pub mod slots;

@@ -1,15 +1,19 @@
-//! Starting a process: clone3(2) with a pidfd, and what the child does before execve(2).
+//! Starting a process: clone3(2), and what the child does before execve(2).
 //!
-//! The child does not share memory with its parent (the slot aside): one that is stopped or hangs before
-//! exec stops nobody. Between clone and exec it makes only async-signal-safe calls and allocates nothing:
-//! all it needs was prepared by [`Image`].
+//! A child that shares its parent's memory until it executes ([`Berths`]) is made twice as fast as one that gets a
+//! copy ([`spawn`]). Neither holds up its parent: one that is stopped or hangs before exec stops nobody. All that a
+//! child needs stands in a [`Plan`] that nobody else changes; it makes system calls alone, without the C library,
+//! whose errno would be its parent's, and allocates nothing.
 
 use std::ffi::c_char;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::raw::{self, call};
 use crate::slots::Slot;
-use crate::steps::Steps;
+use crate::steps::{Limit, Resource, Steps, set_limit};
 
 /// An array of C strings, null-terminated, as execve(2) takes it.
 #[derive(Debug, Default)]
@@ -36,7 +40,8 @@ impl Strings {
     pub fn push(&mut self, parts: &[&[u8]]) {
         self.starts.push(self.bytes.len());
         for part in parts {
-            self.bytes.extend(part.iter().take_while(|&&byte| byte != 0));
+            let end = part.iter().position(|&byte| byte == 0).unwrap_or(part.len());
+            self.bytes.extend_from_slice(&part[..end]);
         }
         self.bytes.push(0);
     }
@@ -136,35 +141,249 @@ pub const EXIT_NOT_EXECUTED: i32 = 127;
 
 const SHELL: &std::ffi::CStr = c"/bin/sh";
 
-/// Starts a process. Its pid stands in the slot before it runs.
+/// What a child does, laid out: nothing of it changes until the child has executed or ended.
+#[derive(Debug)]
+struct Plan {
+    slot: *const Slot,
+    descriptors: Vec<(RawFd, RawFd)>,
+    /// The cgroup that it enters by itself, if it does.
+    enters: Option<RawFd>,
+    keep_below: u32,
+    keep_too: Option<u32>,
+    session: bool,
+    open_files: Option<(u64, u64)>,
+    steps: *const Steps,
+    /// Where its own pid belongs, among the bytes of the environment.
+    environment_bytes: *mut u8,
+    pids: *const [usize],
+    candidates: *const *const c_char,
+    arguments: *const *const c_char,
+    environment: *const *const c_char,
+    script: *mut *const c_char,
+}
+
+impl Plan {
+    /// Points into `image` and to the slot.
+    fn new(image: &mut Image, start: &Start<'_>) -> Self {
+        let candidates = image.candidates.point();
+        let arguments = image.arguments.point();
+        let environment = image.environment.point();
+        image.script.clear();
+        image.script.extend([SHELL.as_ptr(), std::ptr::null()]);
+        // Behind the script's name its arguments; without a name there are none, and only the end is copied.
+        image.script.extend(image.arguments.pointers.iter().skip(1.min(image.arguments.len())));
+        Self {
+            slot: std::ptr::from_ref(start.slot),
+            descriptors: start.descriptors.to_vec(),
+            enters: None,
+            keep_below: start.keep_below,
+            keep_too: start.keep_too,
+            session: start.session,
+            open_files: start.open_files,
+            steps: std::ptr::from_ref(&image.steps),
+            environment_bytes: image.environment.bytes.as_mut_ptr(),
+            pids: std::ptr::from_ref(image.environment.pids.as_slice()),
+            candidates,
+            arguments,
+            environment,
+            script: image.script.as_mut_ptr(),
+        }
+    }
+}
+
+/// Starts a process, with a copy of this one's memory until it executes. Its pid stands in the slot before it runs.
 ///
 /// # Errors
-/// clone3(2) failed: no process, memory, descriptor or cgroup to be had.
-pub fn spawn(image: &mut Image, start: &Start<'_>) -> io::Result<OwnedFd> {
-    let environment_bytes = image.environment.bytes.as_mut_ptr();
-    let candidates = image.candidates.point();
-    let arguments = image.arguments.point();
-    let environment = image.environment.point();
-    image.script.clear();
-    image.script.extend([SHELL.as_ptr(), std::ptr::null()]);
-    // Behind the script's name its arguments; without a name there are none, and only the end is copied.
-    image.script.extend(image.arguments.pointers.iter().skip(1.min(image.arguments.len())));
-    let script = image.script.as_mut_ptr();
+/// clone3(2) failed: no process, memory or cgroup to be had.
+pub fn spawn(image: &mut Image, start: &Start<'_>) -> io::Result<()> {
+    let mut plan = Plan::new(image, start);
+    by_any_call(|call| copy(call, start, &mut plan))
+}
 
-    let pid_and_pidfd = match clone3(start) {
-        // Containers hide it: their filters cannot look into its arguments.
-        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => clone(start),
-        result => result,
-    };
-    match pid_and_pidfd? {
-        // The child notes when it began: whoever looks at its pid later knows by that whether it is still it.
-        // SAFETY: this is the child; the arrays are null-terminated and were made above, and the places for the pid
-        // are among the bytes of the environment, which nobody else has.
-        Cloned::Child { enter } => unsafe {
-            write_pid(environment_bytes, &image.environment.pids);
-            child(start, enter, &image.steps, candidates, arguments, environment, script)
-        },
-        Cloned::Parent(pidfd) => Ok(pidfd),
+/// Two calls make a process; containers hide the newer one, for their filters cannot look into its arguments.
+#[derive(Debug, Clone, Copy)]
+enum Call {
+    Clone3,
+    Clone,
+}
+
+fn by_any_call(mut make: impl FnMut(Call) -> isize) -> io::Result<()> {
+    let mut given = raw::answer(make(Call::Clone3));
+    if given == Err(libc::ENOSYS) {
+        given = raw::answer(make(Call::Clone));
+    }
+    given.map(drop).map_err(io::Error::from_raw_os_error)
+}
+
+/// Makes a child with a copy of the memory.
+fn copy(call: Call, start: &Start<'_>, plan: &mut Plan) -> isize {
+    // SAFETY: without CLONE_VM the child is a copy, as of fork(2), and goes on here, where it begins its plan, which
+    // never returns. The addresses outlive the call.
+    unsafe {
+        let given = match call {
+            Call::Clone3 => {
+                let args = clone_args(start, 0);
+                raw::enter(libc::SYS_clone3, &[(&raw const args).addr(), size_of::<libc::clone_args>()])
+            }
+            Call::Clone => {
+                plan.enters = start.cgroup.map(|cgroup| cgroup.as_raw_fd());
+                raw::enter(libc::SYS_clone, &clone_words(start, 0, 0, 0))
+            }
+        };
+        if given == 0 {
+            begin(plan);
+        }
+        given
+    }
+}
+
+/// How many children at a time share this process's memory; further ones get a copy.
+const BERTHS_MAX: usize = 32;
+
+/// How many berths are kept when nothing is started.
+const BERTHS_KEPT: usize = 2;
+
+/// The stack of a child, with a page below it that ends whoever runs over it.
+const STACK_BYTES: usize = 32 << 10;
+const GUARD_BYTES: usize = 4 << 10;
+
+/// What one child has of its parent until it executes.
+#[derive(Debug)]
+struct Berth {
+    image: Image,
+    plan: Option<Plan>,
+    stack: NonNull<u8>,
+    /// Not 0 while the child is here: the kernel stores 0 when it has executed or ended (`CLONE_CHILD_CLEARTID`).
+    taken: AtomicU32,
+}
+
+impl Berth {
+    fn new() -> io::Result<Box<Self>> {
+        let (bytes, flags) =
+            (GUARD_BYTES + STACK_BYTES, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK);
+        // SAFETY: a new mapping, of which the lowest page is made inaccessible.
+        let stack = unsafe {
+            let stack =
+                libc::mmap(std::ptr::null_mut(), bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
+            if stack == libc::MAP_FAILED {
+                return Err(io::Error::last_os_error());
+            }
+            libc::mprotect(stack, GUARD_BYTES, libc::PROT_NONE);
+            stack
+        };
+        let stack = NonNull::new(stack.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Box::new(Self { image: Image::default(), plan: None, stack, taken: AtomicU32::new(0) }))
+    }
+
+    fn is_free(&self) -> bool {
+        self.taken.load(Ordering::Acquire) == 0
+    }
+
+    /// Makes a child that shares the memory.
+    fn share(&mut self, call: Call, start: &Start<'_>) -> isize {
+        let Some(plan) = &mut self.plan else { return -1 };
+        self.taken.store(1, Ordering::Release);
+        let stack = self.stack.as_ptr().wrapping_add(GUARD_BYTES);
+        // SAFETY: the stack is this child's alone, and so is the plan with all that it points to, until the kernel
+        // stores 0 at `taken`; the slot is in a mapping, or outlives the child by the caller's promise.
+        let given = unsafe {
+            match call {
+                Call::Clone3 => {
+                    let mut args = clone_args(start, SHARED);
+                    args.stack = stack.expose_provenance() as u64;
+                    args.stack_size = STACK_BYTES as u64;
+                    args.child_tid = self.taken.as_ptr().expose_provenance() as u64;
+                    let words = [(&raw const args).addr(), size_of::<libc::clone_args>()];
+                    raw::onto(libc::SYS_clone3, &words, begin, plan)
+                }
+                Call::Clone => {
+                    plan.enters = start.cgroup.map(|cgroup| cgroup.as_raw_fd());
+                    let top = stack.wrapping_add(STACK_BYTES).expose_provenance();
+                    let taken = self.taken.as_ptr().expose_provenance();
+                    raw::onto(libc::SYS_clone, &clone_words(start, SHARED, top, taken), begin, plan)
+                }
+            }
+        };
+        if given < 0 {
+            self.taken.store(0, Ordering::Release);
+        }
+        given
+    }
+}
+
+impl Drop for Berth {
+    fn drop(&mut self) {
+        // SAFETY: no child is on it: a berth that is taken is not dropped but forgotten.
+        unsafe { libc::munmap(self.stack.as_ptr().cast(), GUARD_BYTES + STACK_BYTES) };
+    }
+}
+
+/// Room for children that share this process's memory until they execute. Reused from one start to the next, so that
+/// a start allocates nothing.
+#[derive(Debug, Default)]
+pub struct Berths {
+    #[expect(clippy::vec_box, reason = "children point into them, and they are not to move")]
+    berths: Vec<Box<Berth>>,
+    /// The berth that is laid out; none for a child that gets a copy.
+    current: Option<usize>,
+    /// For a child that gets a copy.
+    spare: Image,
+}
+
+impl Berths {
+    /// What is executed next, to be laid out. It is as the last child in this place left it.
+    pub fn image(&mut self) -> &mut Image {
+        self.current = self.berths.iter().position(|berth| berth.is_free());
+        if self.current.is_none()
+            && raw::CAN_SHARE
+            && self.berths.len() < BERTHS_MAX
+            && let Ok(berth) = Berth::new()
+        {
+            self.current = Some(self.berths.len());
+            self.berths.push(berth);
+        }
+        match self.current {
+            Some(current) => &mut self.berths[current].image,
+            None => &mut self.spare,
+        }
+    }
+
+    /// Starts what was laid out. Its pid stands in the slot, which has to be in a mapping of [`Slots`], before it runs.
+    ///
+    /// [`Slots`]: crate::slots::Slots
+    ///
+    /// # Errors
+    /// clone3(2) failed: no process, memory or cgroup to be had.
+    pub fn spawn(&mut self, start: &Start<'_>) -> io::Result<()> {
+        let Some(berth) = self.current.and_then(|current| self.berths.get_mut(current)) else {
+            return spawn(&mut self.spare, start);
+        };
+        berth.plan = Some(Plan::new(&mut berth.image, start));
+        by_any_call(|call| berth.share(call, start))
+    }
+
+    /// Whether there are more of them than are kept.
+    #[must_use]
+    pub fn are_many(&self) -> bool {
+        self.berths.len() > BERTHS_KEPT
+    }
+
+    /// Gives up what many starts at a time needed.
+    pub fn rest(&mut self) {
+        let mut kept = 0;
+        self.berths.retain(|berth| {
+            let is_free = berth.is_free();
+            kept += usize::from(is_free);
+            !is_free || kept <= BERTHS_KEPT
+        });
+        self.current = None;
+    }
+}
+
+impl Drop for Berths {
+    fn drop(&mut self) {
+        // A child that is still here goes on with what it has.
+        self.berths.drain(..).filter(|berth| !berth.is_free()).for_each(std::mem::forget);
     }
 }
 
@@ -179,144 +398,139 @@ pub fn replace(image: &mut Image) -> io::Error {
     io::Error::last_os_error()
 }
 
-/// Which of the two processes goes on here.
-enum Cloned {
-    Child {
-        /// It has to enter its cgroup by itself.
-        enter: bool,
-    },
-    Parent(OwnedFd),
-}
+/// The child runs in its parent's memory, and says when it has left it.
+const SHARED: u64 = libc::CLONE_VM as u64 | libc::CLONE_CHILD_CLEARTID as u64;
 
-fn clone3(start: &Start<'_>) -> io::Result<Cloned> {
-    let mut pidfd: RawFd = -1;
+/// Not in libc for every target.
+const CLONE_INTO_CGROUP: u64 = 1 << 33;
+
+fn clone_args(start: &Start<'_>, more: u64) -> libc::clone_args {
     // SAFETY: clone_args is plain data for which zero means "none".
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
-    args.flags = libc::CLONE_PIDFD as u64 | libc::CLONE_PARENT_SETTID as u64;
-    args.pidfd = std::ptr::from_mut(&mut pidfd) as u64;
+    args.flags = libc::CLONE_PARENT_SETTID as u64 | more;
     args.parent_tid = start.slot.pid_address();
     args.exit_signal = libc::SIGCHLD as u64;
     if let Some(cgroup) = start.cgroup {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = u64::try_from(cgroup.as_raw_fd()).unwrap_or(0);
     }
-    // SAFETY: without CLONE_VM the child is a copy, as of fork(2); the caller lets it run `child` alone, which
-    // makes only async-signal-safe calls and never returns. The addresses in `args` outlive the call.
-    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) };
-    match pid {
-        -1 => Err(io::Error::last_os_error()),
-        0 => Ok(Cloned::Child { enter: false }),
-        // SAFETY: the kernel made this descriptor for us.
-        _ => Ok(Cloned::Parent(unsafe { OwnedFd::from_raw_fd(pidfd) })),
-    }
+    args
 }
 
-/// The older call: the same, but the child enters its cgroup by itself, and the pidfd is opened behind it.
-fn clone(start: &Start<'_>) -> io::Result<Cloned> {
-    let flags = (libc::CLONE_PARENT_SETTID | libc::SIGCHLD).unsigned_abs();
-    let address = start.slot.pid_address();
-    // SAFETY: as for clone3. A stack of 0 is the parent's own, copied.
-    let pid = unsafe {
-        libc::syscall(libc::SYS_clone, libc::c_ulong::from(flags), 0usize, address, 0usize, 0usize)
-    };
-    match pid {
-        -1 => Err(io::Error::last_os_error()),
-        0 => Ok(Cloned::Child { enter: true }),
-        // SAFETY: it has no memory effects; the child cannot have been reaped by anybody else.
-        pid => match unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) } {
-            -1 => Err(io::Error::last_os_error()),
-            // SAFETY: the kernel made this descriptor for us.
-            fd => Ok(Cloned::Parent(unsafe { OwnedFd::from_raw_fd(RawFd::try_from(fd).unwrap_or(-1)) })),
-        },
+/// The arguments of the older call, in the machine's order.
+fn clone_words(start: &Start<'_>, more: u64, stack: usize, child: usize) -> [usize; 5] {
+    let flags = libc::CLONE_PARENT_SETTID.unsigned_abs() | libc::SIGCHLD.unsigned_abs();
+    let flags = usize::try_from(u64::from(flags) | more).unwrap_or(0);
+    let parent = usize::try_from(start.slot.pid_address()).unwrap_or(0);
+    if cfg!(target_arch = "x86_64") {
+        [flags, stack, parent, child, 0]
+    } else {
+        [flags, stack, parent, 0, child]
     }
 }
-
-/// Not in libc for every target.
-const CLONE_INTO_CGROUP: u64 = 1 << 33;
 
 /// # Safety
-/// To be called in a child of a clone only, with null-terminated arrays of C strings.
-unsafe fn child(
-    start: &Start<'_>,
-    enter: bool,
-    steps: &Steps,
-    candidates: *const *const c_char,
-    arguments: *const *const c_char,
-    environment: *const *const c_char,
-    script: *mut *const c_char,
-) -> ! {
-    // SAFETY: all calls are async-signal-safe system calls on memory that was prepared before the clone.
+/// To be called in a child of a clone only, with a plan that holds until it has executed.
+unsafe extern "C" fn begin(plan: *const Plan) -> ! {
+    // SAFETY: all are system calls on memory that was prepared before the clone and is this child's alone.
     unsafe {
+        let plan = &*plan;
+        let slot = &*plan.slot;
+        // Whoever looks at its pid later knows by this whether it is still it.
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time);
-        start.slot.set_begun_nanos(time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs());
-        if start.session {
-            libc::setsid();
+        let _cannot_fail = call!(libc::SYS_clock_gettime, libc::CLOCK_BOOTTIME, &raw mut time);
+        slot.set_begun_nanos(time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs());
+        write_pid(plan.environment_bytes, &*plan.pids);
+        if plan.session {
+            let _cannot_fail = call!(libc::SYS_setsid);
         }
-        if let Some(cgroup) = start.cgroup.filter(|_| enter) {
-            let processes =
-                libc::openat(cgroup.as_raw_fd(), c"cgroup.procs".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
-            libc::write(processes, c"0".as_ptr().cast(), 1);
+        if let Some(cgroup) = plan.enters {
+            let flags = libc::O_WRONLY | libc::O_CLOEXEC;
+            if let Ok(file) = call!(libc::SYS_openat, cgroup, c"cgroup.procs".as_ptr(), flags, 0) {
+                let _left_where_it_is = call!(libc::SYS_write, file, c"0".as_ptr(), 1usize);
+            }
         }
-        for &(from, to) in start.descriptors {
-            let result = if from == to { libc::fcntl(to, libc::F_SETFD, 0) } else { libc::dup2(from, to) };
-            if result < 0 {
-                fail(start.slot, stage::OUTPUT, *libc::__errno_location());
+        for &(from, to) in &plan.descriptors {
+            let placed = if from == to {
+                call!(libc::SYS_fcntl, to, libc::F_SETFD, 0)
+            } else {
+                call!(libc::SYS_dup3, from, to, 0)
+            };
+            if let Err(errno) = placed {
+                fail(slot, stage::OUTPUT, errno);
             }
         }
         // Before exec, which closes them too, but may hang: nobody waits for an end of a pipe held here.
-        match start.keep_too {
-            Some(too) if too >= start.keep_below => {
-                if too > start.keep_below {
-                    libc::syscall(libc::SYS_close_range, start.keep_below, too - 1, 0);
-                }
-                libc::syscall(libc::SYS_close_range, too.saturating_add(1), u32::MAX, 0);
+        let close = |from: u32, to: u32| {
+            if from <= to {
+                let _closed_by_exec = call!(libc::SYS_close_range, from, to, 0);
             }
-            _ => drop(libc::syscall(libc::SYS_close_range, start.keep_below, u32::MAX, 0)),
+        };
+        match plan.keep_too {
+            Some(too) if too >= plan.keep_below => {
+                if too > plan.keep_below {
+                    close(plan.keep_below, too - 1);
+                }
+                close(too.saturating_add(1), u32::MAX);
+            }
+            _ => close(plan.keep_below, u32::MAX),
         }
-        if let Some((rlim_cur, rlim_max)) = start.open_files {
-            libc::setrlimit(libc::RLIMIT_NOFILE, &libc::rlimit { rlim_cur, rlim_max });
+        if let Some((soft, hard)) = plan.open_files {
+            let _as_it_is = set_limit(Resource::Nofile, Limit { soft, hard });
         }
-        if let Err((stage, errno)) = steps.take() {
-            fail(start.slot, stage, errno);
+        if let Err((stage, errno)) = (*plan.steps).take() {
+            fail(slot, stage, errno);
         }
         let none = 0u64;
         let old = std::ptr::null_mut::<u64>();
-        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const none, old, 8usize);
+        let _cannot_fail =
+            call!(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const none, old, size_of::<u64>());
+        let (stage, errno) = execute(plan);
+        fail(slot, stage, errno)
+    }
+}
 
-        let (mut stage, mut errno) = (stage::EXEC, libc::ENOENT);
-        let mut candidate = candidates;
+/// Executes the first candidate that can be executed. Returns only when none can: the stage and the errno.
+///
+/// # Safety
+/// As for [`begin`].
+unsafe fn execute(plan: &Plan) -> (u32, i32) {
+    let execve = |path: *const c_char, arguments: *const *const c_char| {
+        // SAFETY: the arrays are null-terminated, and made of strings that end.
+        match unsafe { call!(libc::SYS_execve, path, arguments, plan.environment) } {
+            Ok(_) => 0,
+            Err(errno) => errno,
+        }
+    };
+    let mut errno = libc::ENOENT;
+    let mut candidate = plan.candidates;
+    // SAFETY: the array is null-terminated, and that of the script has a place for the path.
+    unsafe {
         while !(*candidate).is_null() {
             let path = *candidate;
-            libc::execve(path, arguments, environment);
-            match *libc::__errno_location() {
+            match execve(path, plan.arguments) {
                 libc::ENOEXEC => {
-                    *script.add(1) = path;
-                    libc::execve(SHELL.as_ptr(), script, environment);
-                    (stage, errno) = (stage::EXEC, libc::ENOEXEC);
-                    break;
+                    *plan.script.add(1) = path;
+                    execve(SHELL.as_ptr(), plan.script);
+                    return (stage::EXEC, libc::ENOEXEC);
                 }
                 // It is there, so what is missing is the interpreter it names.
-                libc::ENOENT if libc::access(path, libc::F_OK) == 0 => {
-                    (stage, errno) = (stage::INTERPRETER, libc::ENOENT);
-                    break;
+                libc::ENOENT if call!(libc::SYS_faccessat, libc::AT_FDCWD, path, libc::F_OK).is_ok() => {
+                    return (stage::INTERPRETER, libc::ENOENT);
                 }
                 // The path that was named, not one of many to try.
-                libc::ENOTDIR if candidate == candidates && (*candidate.add(1)).is_null() => {
+                libc::ENOTDIR if candidate == plan.candidates && (*candidate.add(1)).is_null() => {
                     errno = libc::ENOTDIR;
                 }
                 libc::ENOENT | libc::ENOTDIR => {}
                 // As in execvp(3): a refusal is remembered and beats "not found".
                 other @ (libc::EACCES | libc::EPERM | libc::EISDIR) => errno = other,
-                other => {
-                    errno = other;
-                    break;
-                }
+                other => return (stage::EXEC, other),
             }
             candidate = candidate.add(1);
         }
-        fail(start.slot, stage, errno)
     }
+    (stage::EXEC, errno)
 }
 
 /// Writes the pid of this process in digits, with NUL behind, to each of the places.
@@ -327,8 +541,8 @@ unsafe fn write_pid(bytes: *mut u8, places: &[usize]) {
     if places.is_empty() {
         return;
     }
-    // SAFETY: the call has no memory effects.
-    let mut rest = unsafe { libc::getpid() }.unsigned_abs();
+    // SAFETY: the call has no memory effects, and cannot fail.
+    let mut rest = unsafe { call!(libc::SYS_getpid) }.unwrap_or(0);
     let mut digits = [0; PID_DIGITS + 1];
     let mut first = PID_DIGITS;
     while rest > 0 && first > 0 {
@@ -346,13 +560,16 @@ unsafe fn write_pid(bytes: *mut u8, places: &[usize]) {
 /// To be called in a child of a clone only.
 unsafe fn fail(slot: &Slot, stage: u32, errno: i32) -> ! {
     slot.set_fault(stage << 24 | u32::try_from(errno).unwrap_or(0) & 0xff_ffff);
-    // SAFETY: ends the child without running the parent's exit handlers.
-    unsafe { libc::_exit(EXIT_NOT_EXECUTED) }
+    loop {
+        // SAFETY: ends the child without running the parent's exit handlers.
+        let _does_not_return = unsafe { call!(libc::SYS_exit_group, EXIT_NOT_EXECUTED) };
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::slots::Slots;
 
     #[test]
     fn the_pid_is_written_where_it_belongs() {
@@ -369,30 +586,120 @@ mod tests {
         assert_eq!(texts, [&b"A=1"[..], expected.as_bytes(), b"B=2"]);
     }
 
+    /// A slot in shared memory, as those of a keeper.
+    fn slots() -> Slots {
+        let path = std::env::temp_dir().join(format!("clinit-spawn-{}", std::process::id()));
+        let file = std::fs::File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let mut slots = Slots::open(file).unwrap();
+        slots.grow_to(0).unwrap();
+        slots
+    }
+
+    fn start(slot: &Slot) -> Start<'_> {
+        Start {
+            slot,
+            descriptors: &[],
+            cgroup: None,
+            session: false,
+            keep_below: 3,
+            keep_too: None,
+            open_files: None,
+        }
+    }
+
+    fn lay_out(image: &mut Image, words: &[&str]) {
+        image.candidates.clear();
+        image.arguments.clear();
+        image.environment.clear();
+        image.candidates.push(&[b"/bin/sh"]);
+        words.iter().for_each(|word| image.arguments.push(&[word.as_bytes()]));
+        image.environment.push_with_pid(b"OWN=");
+    }
+
+    fn exit_code(slot: &Slot) -> i32 {
+        let (mut status, pid) = (0, i32::try_from(slot.pid()).unwrap());
+        // SAFETY: waits for our own child.
+        assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+        assert!(libc::WIFEXITED(status));
+        libc::WEXITSTATUS(status)
+    }
+
+    const WORDS: [&str; 3] = ["sh", "-c", "test $$ = $OWN && exit 7"];
+
     #[test]
-    fn the_older_call_starts_a_process_too() {
-        for call in [clone3, clone] {
-            let slot = Slot::default();
-            let start = Start {
-                slot: &slot,
-                descriptors: &[],
-                cgroup: None,
-                session: false,
-                keep_below: 3,
-                keep_too: None,
-                open_files: None,
-            };
-            match call(&start).unwrap() {
-                // SAFETY: ends the child at once.
-                Cloned::Child { .. } => unsafe { libc::_exit(7) },
-                Cloned::Parent(_pidfd) => {
-                    let mut status = 0;
-                    let pid = i32::try_from(slot.pid()).unwrap();
-                    // SAFETY: waits for our own child.
-                    assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
-                    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 7);
-                }
+    fn either_call_makes_a_copy() {
+        let slots = slots();
+        let slot = slots.get(0).unwrap();
+        for call in [Call::Clone3, Call::Clone] {
+            let mut image = Image::default();
+            lay_out(&mut image, &WORDS);
+            let start = start(slot);
+            let mut plan = Plan::new(&mut image, &start);
+            assert!(copy(call, &start, &mut plan) > 0);
+            assert_eq!((exit_code(slot), slot.fault()), (7, 0));
+        }
+    }
+
+    #[test]
+    fn either_call_makes_a_child_that_shares_memory() {
+        let slots = slots();
+        let slot = slots.get(0).unwrap();
+        for call in [Call::Clone3, Call::Clone] {
+            let mut berth = Berth::new().unwrap();
+            lay_out(&mut berth.image, &WORDS);
+            let start = start(slot);
+            berth.plan = Some(Plan::new(&mut berth.image, &start));
+            assert!(!raw::CAN_SHARE || berth.share(call, &start) > 0);
+            assert_eq!((exit_code(slot), slot.fault()), (7, 0));
+            assert!(berth.is_free());
+        }
+    }
+
+    #[test]
+    fn who_cannot_execute_leaves_a_note_and_the_berth() {
+        let slots = slots();
+        let slot = slots.get(0).unwrap();
+        let mut berths = Berths::default();
+        let image = berths.image();
+        lay_out(image, &["x"]);
+        image.candidates.clear();
+        image.candidates.push(&[b"/absent/x"]);
+        berths.spawn(&start(slot)).unwrap();
+        assert_eq!(exit_code(slot), EXIT_NOT_EXECUTED);
+        assert_eq!(slot.fault(), stage::EXEC << 24 | libc::ENOENT.unsigned_abs());
+        assert!(berths.berths.iter().all(|berth| berth.is_free()));
+    }
+
+    #[test]
+    fn a_child_that_hangs_before_exec_holds_nobody_up() {
+        let slots = slots();
+        let slot = slots.get(0).unwrap();
+        let mut berths = Berths::default();
+        let mut hanging = Vec::new();
+        for _ in 0..2 * BERTHS_MAX {
+            let image = berths.image();
+            lay_out(image, &["x"]);
+            image.steps.clear();
+            image.steps.hang();
+            berths.spawn(&start(slot)).unwrap();
+            hanging.push(i32::try_from(slot.pid()).unwrap());
+        }
+        berths.rest();
+        assert_eq!(berths.berths.len(), if raw::CAN_SHARE { BERTHS_MAX } else { 0 });
+        let image = berths.image();
+        lay_out(image, &WORDS);
+        image.steps.clear();
+        berths.spawn(&start(slot)).unwrap();
+        assert_eq!(exit_code(slot), 7);
+        for pid in hanging {
+            // SAFETY: they are our own children, and not waited for yet.
+            unsafe {
+                libc::kill(pid, libc::SIGKILL);
+                libc::waitpid(pid, std::ptr::null_mut(), 0);
             }
         }
+        berths.rest();
+        assert!(berths.berths.len() <= BERTHS_KEPT);
     }
 }

@@ -3,17 +3,17 @@
 //!
 //! They are laid out beforehand; the child only makes system calls, in order, and the first that fails ends
 //! it. The calls are made directly: those of the C library would look for other threads, of which a child
-//! has none, and wait for locks that such a thread held.
+//! has none, wait for locks that such a thread held, and leave an errno that may be its parent's.
 
 #[cfg(not(any(target_arch = "x86", target_arch = "arm")))]
 use libc::{SYS_setgroups, SYS_setresgid, SYS_setresuid};
-use std::io;
 // On these machines the plain calls take ids of 16 bits.
 #[cfg(any(target_arch = "x86", target_arch = "arm"))]
 use libc::{
     SYS_setgroups32 as SYS_setgroups, SYS_setresgid32 as SYS_setresgid, SYS_setresuid32 as SYS_setresuid,
 };
 
+use crate::raw::call;
 use crate::spawn::stage;
 
 /// What a process has limits of. Its place in [`ALL`](Self::ALL) stands in a fault's stage.
@@ -74,7 +74,7 @@ impl Resource {
         self as u8
     }
 
-    fn number(self) -> libc::c_long {
+    fn number(self) -> u32 {
         let number = match self {
             Self::Nofile => libc::RLIMIT_NOFILE,
             Self::Nproc => libc::RLIMIT_NPROC,
@@ -91,32 +91,58 @@ impl Resource {
             Self::Nice => libc::RLIMIT_NICE,
             Self::Rtprio => libc::RLIMIT_RTPRIO,
         };
-        number.into()
+        #[expect(clippy::useless_conversion, reason = "its type differs from one C library to the other")]
+        u32::try_from(number).unwrap_or(u32::MAX)
     }
 }
 
 /// `struct rlimit64` of prlimit(2).
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
-struct Limit {
-    soft: u64,
-    hard: u64,
+pub(crate) struct Limit {
+    pub(crate) soft: u64,
+    pub(crate) hard: u64,
+}
+
+/// Sets a limit of this process.
+pub(crate) fn set_limit(resource: Resource, limit: Limit) -> Result<(), i32> {
+    let (itself, nothing) = (0, std::ptr::null_mut::<Limit>());
+    // SAFETY: the call reads a limit that is laid out as it says and outlives it.
+    unsafe { call!(libc::SYS_prlimit64, itself, resource.number(), &raw const limit, nothing) }.map(drop)
 }
 
 /// One step. Places are into the texts or ids beside it.
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    OomScoreAdj { start: usize, length: usize },
-    Limit { resource: Resource, limit: Limit },
+    OomScoreAdj {
+        start: usize,
+        length: usize,
+    },
+    Limit {
+        resource: Resource,
+        limit: Limit,
+    },
     Nice(i32),
     Umask(libc::mode_t),
-    Groups { start: usize, count: usize },
+    Groups {
+        start: usize,
+        count: usize,
+    },
     Group(libc::gid_t),
-    Bound { keep: u64 },
+    Bound {
+        keep: u64,
+    },
     User(libc::uid_t),
-    Raise { keep: u64 },
+    Raise {
+        keep: u64,
+    },
     NoNewPrivs,
-    Directory { start: usize },
+    Directory {
+        start: usize,
+    },
+    /// As a folder of a dead server does.
+    #[cfg(test)]
+    Hang,
 }
 
 /// Steps in the order in which they were added. Reused from one start to the next.
@@ -197,6 +223,12 @@ impl Steps {
         self.texts.push(0);
     }
 
+    /// Hangs for ever.
+    #[cfg(test)]
+    pub(crate) fn hang(&mut self) {
+        self.steps.push(Step::Hang);
+    }
+
     /// Takes all steps. The fault is the stage of the one that failed, and the errno.
     ///
     /// # Safety
@@ -216,79 +248,70 @@ impl Steps {
                 (stage::OOM_SCORE_ADJ, write_oom_score_adj(self.texts.get(start..start + length)))
             }
             Step::Limit { resource, limit } => {
-                let (itself, nothing) = (0, std::ptr::null_mut::<Limit>());
-                // SAFETY: the call reads a limit that is laid out as it says and outlives it.
-                let result = unsafe {
-                    let number = resource.number();
-                    libc::syscall(libc::SYS_prlimit64, itself, number, &raw const limit, nothing)
-                };
-                (stage::LIMIT + u32::from(resource.index()), checked(result))
+                (stage::LIMIT + u32::from(resource.index()), set_limit(resource, limit))
             }
             Step::Nice(nice) => {
                 // SAFETY: the call has no memory effects.
-                let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) };
-                (stage::NICE, checked(result.into()))
+                let set = unsafe { call!(libc::SYS_setpriority, libc::PRIO_PROCESS, 0, nice) };
+                (stage::NICE, set.map(drop))
             }
             Step::Umask(bits) => {
                 // SAFETY: the call has no memory effects, and never fails.
-                unsafe { libc::umask(bits) };
+                let _cannot_fail = unsafe { call!(libc::SYS_umask, bits) };
                 (0, Ok(()))
             }
             Step::Groups { start, count } => {
                 let ids = self.ids.get(start..start + count).unwrap_or_default();
                 // SAFETY: the call reads as many ids as there are.
-                (stage::GROUPS, checked(unsafe { libc::syscall(SYS_setgroups, ids.len(), ids.as_ptr()) }))
+                (stage::GROUPS, unsafe { call!(SYS_setgroups, ids.len(), ids.as_ptr()) }.map(drop))
             }
             Step::Group(group) => {
                 // SAFETY: the call has no memory effects.
-                (stage::GROUP, checked(unsafe { libc::syscall(SYS_setresgid, group, group, group) }))
+                (stage::GROUP, unsafe { call!(SYS_setresgid, group, group, group) }.map(drop))
             }
             Step::Bound { keep } => (stage::CAPABILITIES, bound(keep)),
             Step::User(user) => {
                 // SAFETY: the call has no memory effects.
-                (stage::USER, checked(unsafe { libc::syscall(SYS_setresuid, user, user, user) }))
+                (stage::USER, unsafe { call!(SYS_setresuid, user, user, user) }.map(drop))
             }
             Step::Raise { keep } => (stage::CAPABILITIES, raise(keep)),
             Step::NoNewPrivs => {
                 (stage::NO_NEW_PRIVS, prctl(libc::PR_SET_NO_NEW_PRIVS, [1, 0, 0, 0]).map(drop))
             }
+            #[cfg(test)]
+            Step::Hang => {
+                // SAFETY: waits for nothing, without end.
+                let _woken = unsafe { call!(libc::SYS_ppoll, 0, 0, 0, 0, 0) };
+                (0, Ok(()))
+            }
             Step::Directory { start } => {
                 let path = self.texts.get(start..).unwrap_or(b"\0");
                 // SAFETY: a NUL ends every path among the texts.
-                (stage::DIRECTORY, checked(unsafe { libc::chdir(path.as_ptr().cast()) }.into()))
+                (stage::DIRECTORY, unsafe { call!(libc::SYS_chdir, path.as_ptr()) }.map(drop))
             }
         }
     }
 }
 
-fn errno() -> i32 {
-    io::Error::last_os_error().raw_os_error().unwrap_or(0)
-}
-
-fn checked(result: libc::c_long) -> Result<(), i32> {
-    if result < 0 { Err(errno()) } else { Ok(()) }
-}
-
-fn prctl(option: i32, words: [libc::c_ulong; 4]) -> Result<i32, i32> {
+fn prctl(option: i32, words: [usize; 4]) -> Result<usize, i32> {
     let [second, third, fourth, fifth] = words;
     // SAFETY: the options used here take numbers, no addresses.
-    let result = unsafe { libc::prctl(option, second, third, fourth, fifth) };
-    if result < 0 { Err(errno()) } else { Ok(result) }
+    unsafe { call!(libc::SYS_prctl, option, second, third, fourth, fifth) }
 }
 
 fn write_oom_score_adj(text: Option<&[u8]>) -> Result<(), i32> {
     let text = text.unwrap_or_default();
+    let (path, flags) = (c"/proc/self/oom_score_adj", libc::O_WRONLY | libc::O_CLOEXEC);
     // SAFETY: the path ends with NUL, and the text is as long as it says; the descriptor is ours.
     unsafe {
-        let file = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
-        checked(file.into())?;
-        let written = checked(libc::write(file, text.as_ptr().cast(), text.len()).try_into().unwrap_or(0));
-        libc::close(file);
-        written
+        let file = call!(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags, 0)?;
+        let written = call!(libc::SYS_write, file, text.as_ptr(), text.len());
+        let _written_by_then = call!(libc::SYS_close, file);
+        written.map(drop)
     }
 }
 
-fn bits_of(set: u64) -> impl Iterator<Item = libc::c_ulong> {
+fn bits_of(set: u64) -> impl Iterator<Item = usize> {
     (0..64).filter(move |bit| set >> bit & 1 == 1)
 }
 
@@ -329,8 +352,8 @@ fn raise(keep: u64) -> Result<(), i32> {
     };
     let words = [word(keep), word(keep >> 32)];
     // SAFETY: header and words are laid out as this version of capset(2) reads them.
-    checked(unsafe { libc::syscall(libc::SYS_capset, &raw const header, words.as_ptr()) })?;
-    let ambient = libc::c_ulong::try_from(libc::PR_CAP_AMBIENT_RAISE).unwrap_or(2);
+    unsafe { call!(libc::SYS_capset, &raw const header, words.as_ptr()) }?;
+    let ambient = usize::try_from(libc::PR_CAP_AMBIENT_RAISE).unwrap_or(2);
     for number in bits_of(keep) {
         prctl(libc::PR_CAP_AMBIENT, [ambient, number, 0, 0])?;
     }

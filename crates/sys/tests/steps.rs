@@ -45,12 +45,10 @@ fn run(script: &str, add: impl FnOnce(&mut Steps)) -> Result<String, (u32, u32)>
         session: true,
         open_files: None,
     };
-    let pidfd = spawn(&mut image, &start).unwrap();
-    rustix::process::waitid(
-        rustix::process::WaitId::PidFd(std::os::fd::AsFd::as_fd(&pidfd)),
-        rustix::process::WaitIdOptions::EXITED,
-    )
-    .unwrap();
+    spawn(&mut image, &start).unwrap();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(slot.pid()).unwrap()).unwrap();
+    rustix::process::waitid(rustix::process::WaitId::Pid(pid), rustix::process::WaitIdOptions::EXITED)
+        .unwrap();
     let fault = slot.fault();
     let printed = fs::read_to_string(&path).unwrap();
     fs::remove_file(&path).unwrap();
