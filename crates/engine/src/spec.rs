@@ -38,14 +38,14 @@ pub struct GroupSpec {
 pub struct EntrySpec {
     /// Its name.
     pub tag: Tag,
-    /// The levels of its group in which it runs.
-    pub levels: Levels,
+    /// The levels of its group in which it runs. Many entries share them, as they do a policy.
+    pub levels: Arc<Levels>,
     /// How it runs.
     pub mode: Mode,
     /// What runs.
     pub program: Arc<Program>,
     /// How it is treated.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// Which entries of its group it follows; mostly none, which is `None`.
     pub links: Option<Arc<Links>>,
 }

@@ -1,7 +1,5 @@
 //! The throttle of `respawn`: after so many starts within an interval, a pause.
 
-use std::collections::VecDeque;
-
 use serde::{Deserialize, Serialize};
 
 use crate::spec::ThrottlePolicy;
@@ -11,21 +9,22 @@ use crate::time::Instant;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Throttle {
-    starts: VecDeque<Instant>,
+    /// There are one or two of nearly every entry: what matters is how little they take.
+    starts: Box<[Instant]>,
 }
 
 impl Throttle {
     /// Notes a start.
     pub(crate) fn started(&mut self, policy: ThrottlePolicy, now: Instant) {
-        self.starts.push_back(now);
-        while self.starts.len() > usize::from(policy.starts) {
-            self.starts.pop_front();
-        }
+        let starts = self.starts.iter().copied().chain([now]);
+        let excess = (self.starts.len() + 1).saturating_sub(policy.starts.into());
+        self.starts = starts.skip(excess).collect();
     }
 
     /// The last start came to nothing and does not count.
     pub(crate) fn failed(&mut self) {
-        self.starts.pop_back();
+        let others = self.starts.len().saturating_sub(1);
+        self.starts = self.starts.iter().copied().take(others).collect();
     }
 
     /// Whether another start at `now` is one too many; if so, when it may be tried, counting from anew.
@@ -48,7 +47,7 @@ impl Throttle {
 
     /// Forgets all starts.
     pub(crate) fn forget(&mut self) {
-        self.starts = VecDeque::new();
+        self.starts = Box::default();
     }
 }
 

@@ -158,13 +158,13 @@ impl Operator {
         let place = rng.below(entries.len());
         let spec = &mut entries[place];
         match rng.below(7) {
-            5 => spec.policy.care = self.care(rng),
+            5 => Arc::make_mut(&mut spec.policy).care = self.care(rng),
             6 => spec.links = self.links(rng, &spec.tag),
             0 => spec.program = self.program(rng, &spec.tag),
             1 => spec.mode = rng.weigh(&MODES).unwrap_or(Mode::Off),
-            2 => spec.levels = self.columns(rng),
-            3 => spec.policy.stop = stop_policy(rng),
-            _ => spec.policy.throttle = throttle_policy(rng),
+            2 => spec.levels = Arc::new(self.columns(rng)),
+            3 => Arc::make_mut(&mut spec.policy).stop = stop_policy(rng),
+            _ => Arc::make_mut(&mut spec.policy).throttle = throttle_policy(rng),
         }
     }
 
@@ -174,15 +174,15 @@ impl Operator {
         let free: Vec<Tag> = self.tags.iter().filter(|tag| !taken(tag)).cloned().collect();
         let tag = rng.pick(&free)?.clone();
         Some(EntrySpec {
-            levels: self.columns(rng),
+            levels: Arc::new(self.columns(rng)),
             mode: rng.weigh(&MODES)?,
             program: self.program(rng, &tag),
-            policy: Policy {
+            policy: Arc::new(Policy {
                 stop: stop_policy(rng),
                 throttle: throttle_policy(rng),
                 care: self.care(rng),
                 ..Policy::default()
-            },
+            }),
             links: self.links(rng, &tag),
             tag,
         })

@@ -4,9 +4,10 @@
 //! not exist, values that come from wider scopes.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use clinit_engine::name::{EntryKey, GroupName, Level, Tag};
-use clinit_engine::spec::{EntrySpec, GroupSpec, Levels, Table};
+use clinit_engine::spec::{EntrySpec, GroupSpec, Table};
 
 use crate::glyph::{AnyOf, Quoted};
 use crate::links::{self, Target};
@@ -189,7 +190,7 @@ impl Group<'_> {
     fn lower(mut self, wider: &Draft, report: &mut Report) -> Option<(Position, GroupSpec)> {
         let draft = settle(wider, &mut self.given, report);
         let mut lines: Vec<Position> = positions(&self.given).collect();
-        let mut entries = Vec::with_capacity(self.entries.len());
+        let mut entries: Vec<EntrySpec> = Vec::with_capacity(self.entries.len());
         for EntryLines { entry, mut given } in self.entries {
             let own = (!given.is_empty()).then(|| settle(&draft, &mut given, report));
             let in_effect = own.as_ref().unwrap_or(&draft);
@@ -198,10 +199,10 @@ impl Group<'_> {
             lines.extend(positions(&given));
             entries.push(EntrySpec {
                 tag: entry.key.tag,
-                levels: entry.levels,
+                levels: shared(entries.last().map(|last| &last.levels), entry.levels),
                 mode: entry.mode,
                 program: in_effect.program.with(entry.command, entry.mode),
-                policy: in_effect.policy(entry.mode),
+                policy: shared(entries.last().map(|last| &last.policy), in_effect.policy(entry.mode)),
                 links: in_effect.links.lower(),
             });
         }
@@ -210,6 +211,11 @@ impl Group<'_> {
         check_initdefault(&self.given, &draft, std::slice::from_ref(&spec), report);
         Some((first_line, spec))
     }
+}
+
+/// What the entry before has, if it is the same: mostly it is, and a table may be long.
+fn shared<T: PartialEq>(of_last: Option<&Arc<T>>, own: T) -> Arc<T> {
+    of_last.filter(|last| ***last == own).map_or_else(|| Arc::new(own), Arc::clone)
 }
 
 fn positions(given: &[Assignment<'_>]) -> impl Iterator<Item = Position> {
@@ -245,7 +251,7 @@ fn check_initdefault(given: &[Assignment<'_>], draft: &Draft, groups: &[GroupSpe
     }
     report.warning(given.value, "unknown-level", format_args!("no entry runs in level `{level}`")).hint_with(
         || {
-            let named: BTreeSet<Level> = levels.by_ref().flat_map(Levels::named).collect();
+            let named: BTreeSet<Level> = levels.by_ref().flat_map(|levels| levels.named()).collect();
             let near = suggest::nearest(level.as_str(), named.iter().map(Level::as_str));
             near.map(|near| format!("did you mean `{near}`?"))
         },

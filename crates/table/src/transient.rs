@@ -3,6 +3,8 @@
 //! The properties are those of the registry, with its values and its rules. The command is executed as it is given:
 //! there is no line to split, and nothing for a shell.
 
+use std::sync::Arc;
+
 use clinit_engine::name::Tag;
 use clinit_engine::spec::{Command, EntrySpec, Levels, Mode};
 
@@ -58,10 +60,10 @@ pub fn transient_entry(wanted: &Wanted<'_>) -> Result<EntrySpec, Vec<Diagnostic>
     match (mode, command) {
         (Ok(mode), Ok(command)) if faults.is_empty() => Ok(EntrySpec {
             tag: wanted.tag.clone(),
-            levels: Levels::Labels(Box::default()),
+            levels: Arc::new(Levels::Labels(Box::default())),
             mode,
             program: draft.program.with(command, mode),
-            policy: draft.policy(mode),
+            policy: Arc::new(draft.policy(mode)),
             links: None,
         }),
         _ => Err(faults),

@@ -124,7 +124,7 @@ fn show_setting<T: Debug>(text: &mut String, name: &str, setting: Option<&Settin
 }
 
 fn show_entry(entry: &EntrySpec) -> String {
-    let levels = match &entry.levels {
+    let levels = match &*entry.levels {
         Levels::Word(word) => word.to_string(),
         Levels::Labels(labels) => labels.iter().map(|label| format!("{label},")).collect(),
     };
@@ -132,7 +132,7 @@ fn show_entry(entry: &EntrySpec) -> String {
         Command::Direct(words) => format!("exec {words:?}"),
         Command::Shell(text) => format!("sh {text:?}"),
     };
-    let Policy { stop: StopPolicy { signal, timeout, scope }, throttle, log, care } = &entry.policy;
+    let Policy { stop: StopPolicy { signal, timeout, scope }, throttle, log, care } = &*entry.policy;
     let default = StopPolicy::default();
     let shown = [
         (*signal != default.signal).then(|| format!("stop_signal={signal}")),

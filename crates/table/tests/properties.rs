@@ -198,7 +198,14 @@ fn any_entry() -> impl Strategy<Value = EntrySpec> {
                 policy.care = (care != NOTHING).then(|| Arc::new(care));
             }
             let program = Arc::new(Program { output, listen, readiness, watchdog, ..program });
-            EntrySpec { tag: Tag::new("replaced").unwrap(), levels, mode, program, policy, links: None }
+            EntrySpec {
+                tag: Tag::new("replaced").unwrap(),
+                levels: Arc::new(levels),
+                mode,
+                program,
+                policy: Arc::new(policy),
+                links: None,
+            }
         },
     )
 }
@@ -255,7 +262,7 @@ fn print(table: &Table, scatter: u64) -> String {
 }
 
 fn levels(entry: &EntrySpec) -> String {
-    match &entry.levels {
+    match &*entry.levels {
         Levels::Word(word) => word.to_string(),
         Levels::Labels(labels) => labels.iter().map(|label| format!("{label},")).collect(),
     }
@@ -273,7 +280,7 @@ fn seconds(time: Duration) -> String {
 }
 
 fn properties(entry: &EntrySpec) -> Vec<(String, String)> {
-    let Policy { stop, throttle, log, .. } = &entry.policy;
+    let Policy { stop, throttle, log, .. } = &*entry.policy;
     let scope = match stop.scope {
         KillScope::Group => "group",
         KillScope::Main => "main",

@@ -61,7 +61,7 @@ fn an_entry_has_five_columns_and_its_command_may_hold_colons() {
     let [entry] = entries(&parsed)[..] else { panic!() };
     assert_eq!(groups(&parsed), ["web"]);
     assert_eq!(entry.tag, Tag::new("httpd").unwrap());
-    assert_eq!(entry.levels, Levels::Word(level("12")));
+    assert_eq!(*entry.levels, Levels::Word(level("12")));
     assert_eq!(entry.mode, Mode::Respawn);
     assert_eq!(entry.program.command, direct(&["/usr/sbin/httpd", "-l", "0:80"]));
     assert!(entry.program.cgroup);
@@ -102,8 +102,8 @@ fn all_faults_of_a_line_are_found_at_once() {
 fn a_comma_makes_a_list_of_labels_of_which_empty_ones_say_nothing() {
     let parsed = good("g:a:start,,2,:once:x\ng:b:long3,:once:x\n");
     let [a, b] = entries(&parsed)[..] else { panic!() };
-    assert_eq!(a.levels, Levels::Labels([level("start"), level("2")].into()));
-    assert_eq!(b.levels, Levels::Labels([level("long3")].into()));
+    assert_eq!(*a.levels, Levels::Labels([level("start"), level("2")].into()));
+    assert_eq!(*b.levels, Levels::Labels([level("long3")].into()));
     assert_eq!(wrong(&read("g:a:,,:once:x\n"))[0], ("missing-level", 1, 5));
 }
 
@@ -198,7 +198,7 @@ fn an_overriding_setting_beats_a_plain_one_wherever_it_stands() {
 
 #[test]
 fn a_level_may_be_named_override_where_there_is_a_group() {
-    assert_eq!(entries(&good("g:a:override:once:x\n"))[0].levels, Levels::Word(level("override")));
+    assert_eq!(*entries(&good("g:a:override:once:x\n"))[0].levels, Levels::Word(level("override")));
 }
 
 #[test]

@@ -72,6 +72,11 @@ impl Packets {
         }
     }
 
+    /// Gives up the room that a long queue needed.
+    pub(crate) fn shrink(&mut self) {
+        self.queue.shrink_to_fit();
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }

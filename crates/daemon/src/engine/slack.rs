@@ -5,6 +5,8 @@ use std::time::Duration;
 use clinit_engine::time::Instant;
 use clinit_sys::memory;
 
+use super::Engine;
+
 /// A turn with as many actions is a great one.
 const GREAT: usize = 256;
 
@@ -30,15 +32,18 @@ impl Slack {
         }
     }
 
-    /// When [`Slack::give_back`] is to be called.
+    /// When [`Engine::give_slack_back`] is to be called.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.due
     }
+}
 
-    /// Gives it back if it is time to.
-    pub(crate) fn give_back(&mut self, now: Instant) {
-        if self.due.is_some_and(|due| due <= now) {
-            self.due = None;
+impl Engine {
+    /// Gives memory back if it is time to.
+    pub(super) fn give_slack_back(&mut self, now: Instant) {
+        if self.slack.due.take_if(|due| *due <= now).is_some() {
+            self.keeper.shrink();
+            self.feed.shrink();
             memory::give_back();
         }
     }

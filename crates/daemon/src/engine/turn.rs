@@ -318,7 +318,7 @@ impl Engine {
             self.give_up_reading(now);
         }
         self.give_up_probes(now);
-        self.slack.give_back(now);
+        self.give_slack_back(now);
         self.clients.expire(self.reviver.listener().as_fd(), self.epoll.as_fd(), now);
     }
 

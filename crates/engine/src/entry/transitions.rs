@@ -104,10 +104,10 @@ fn entry(case: Case, state: State, again: bool) -> Entry {
     };
     let spec = EntrySpec {
         tag: Tag::new("tag").unwrap(),
-        levels: Levels::Word(Level::new("1").unwrap()),
+        levels: Arc::new(Levels::Word(Level::new("1").unwrap())),
         mode: case.mode,
         program: Arc::new(program),
-        policy: Policy { care: case.cared.then(|| Arc::new(care())), ..Policy::default() },
+        policy: Arc::new(Policy { care: case.cared.then(|| Arc::new(care())), ..Policy::default() }),
         links: None,
     };
     let key = EntryKey { group: GroupName::new("group").unwrap(), tag: spec.tag.clone() };

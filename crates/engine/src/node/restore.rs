@@ -227,14 +227,14 @@ impl Node {
 fn lost_spec(record: &EntryRecord, next: Option<&EntrySpec>) -> EntrySpec {
     EntrySpec {
         tag: record.key.tag.clone(),
-        levels: Levels::Labels(Box::<[Level]>::default()),
+        levels: Arc::new(Levels::Labels(Box::<[Level]>::default())),
         mode: Mode::Off,
         program: Arc::new(Program {
             output: Output::Null,
             cgroup: false,
             ..Program::plain(Command::Direct(Box::default()))
         }),
-        policy: Policy { stop: record.stop, ..Policy::default() },
+        policy: Arc::new(Policy { stop: record.stop, ..Policy::default() }),
         links: next.and_then(|next| next.links.clone()),
     }
 }

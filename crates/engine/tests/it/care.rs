@@ -34,7 +34,7 @@ fn ready_by(readiness: Readiness) -> impl Fn(&mut EntrySpec) {
 }
 
 fn care(care: Care) -> impl Fn(&mut EntrySpec) {
-    move |spec| spec.policy.care = Some(Arc::new(care.clone()))
+    move |spec| Arc::make_mut(&mut spec.policy).care = Some(Arc::new(care.clone()))
 }
 
 impl Stage {

@@ -1,5 +1,6 @@
 //! One entry: how it runs, stops, fails and tries again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clinit_engine::event::Exit;
@@ -132,7 +133,7 @@ fn a_stop_is_a_kill_after_the_timeout_and_again_every_five_seconds() {
 #[test]
 fn without_a_stop_timeout_nothing_is_killed() {
     let mut stage = respawning();
-    stage.change("a", |spec| spec.policy.stop.timeout = None);
+    stage.change("a", |spec| Arc::make_mut(&mut spec.policy).stop.timeout = None);
     stage.tell("g", "2");
     stage.wait(1e6);
     assert_eq!(stage.did(), "stop a");
@@ -219,8 +220,8 @@ fn a_lower_limit_of_starts_holds_at_once() {
         stage.spawned("a");
     }
     stage.change("a", |spec| {
-        spec.policy.throttle.starts = 2;
-        spec.policy.throttle.pause = Duration::from_secs(7);
+        Arc::make_mut(&mut spec.policy).throttle.starts = 2;
+        Arc::make_mut(&mut spec.policy).throttle.pause = Duration::from_secs(7);
     });
     stage.did();
     stage.exited("a", 1);

@@ -1,5 +1,6 @@
 //! What an accepted table changes, and what it leaves alone.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clinit_engine::event::Exit;
@@ -84,8 +85,8 @@ fn a_new_entry_is_started_where_its_group_has_its_level() {
 fn a_changed_policy_restarts_nothing_and_holds_at_once() {
     let mut stage = settled();
     stage.change("b", |spec| {
-        spec.policy.stop.timeout = Some(Duration::from_secs(3));
-        spec.policy.stop.scope = KillScope::Main;
+        Arc::make_mut(&mut spec.policy).stop.timeout = Some(Duration::from_secs(3));
+        Arc::make_mut(&mut spec.policy).stop.scope = KillScope::Main;
     });
     assert_eq!((stage.did().as_str(), stage.said().as_str()), ("", ""));
     stage.tell("g", "2");

@@ -11,7 +11,7 @@ use clinit_engine::entry::{Entry, State};
 use clinit_engine::event::{Action, EntryId, Event, ExecFault, ExecStage, Exit, Generation, Notice, Order};
 use clinit_engine::name::{EntryKey, GroupName, Level, Tag};
 use clinit_engine::record::Record;
-use clinit_engine::spec::{Command, EntrySpec, GroupSpec, Levels, Mode, Output, Policy, Program, Table};
+use clinit_engine::spec::{Command, EntrySpec, GroupSpec, Levels, Mode, Output, Program, Table};
 use clinit_engine::{Instant, Node};
 
 pub(crate) struct Stage {
@@ -59,17 +59,17 @@ pub(crate) fn table(text: &str) -> Table {
 fn entry(tag: &str, levels: &str, word: &str, command: &str) -> EntrySpec {
     EntrySpec {
         tag: Tag::new(tag).unwrap(),
-        levels: match levels.split_once(',') {
+        levels: Arc::new(match levels.split_once(',') {
             None => Levels::Word(level(levels)),
             Some(_) => Levels::Labels(levels.split(',').filter(|l| !l.is_empty()).map(level).collect()),
-        },
+        }),
         mode: mode(word),
         program: Arc::new(Program {
             output: Output::Null,
             cgroup: false,
             ..Program::plain(Command::Shell(command.into()))
         }),
-        policy: Policy::default(),
+        policy: Arc::default(),
         links: None,
     }
 }

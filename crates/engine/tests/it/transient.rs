@@ -55,7 +55,7 @@ fn one_that_is_given_up_says_how_it_failed_and_why_it_is_not_tried_again() {
     let mut stage = Stage::new("");
     let mut spec = spec("run:x:,:respawn:x");
     let retry = Retry { count: 1, interval: Duration::from_secs(600) };
-    spec.policy.care = Some(Arc::new(Care { retry: Some(retry), ..Care::default() }));
+    Arc::make_mut(&mut spec.policy).care = Some(Arc::new(Care { retry: Some(retry), ..Care::default() }));
     Arc::make_mut(&mut spec.program).readiness = Readiness::Notify;
     stage.happens(Event::Added { group: group("run"), spec: Box::new(spec) });
     for _ in 0..2 {
@@ -78,8 +78,8 @@ fn a_plan_names_what_differs_and_leaves_out_what_no_table_has() {
     let mut table = stage.table.clone();
     let [a, b] = &mut table.groups[0].entries[..] else { panic!() };
     Arc::make_mut(&mut a.program).readiness = Readiness::Notify;
-    a.policy.stop.signal = 1;
-    b.policy.care = Some(Arc::new(Care { restart: Restart::Never, ..Care::default() }));
+    Arc::make_mut(&mut a.policy).stop.signal = 1;
+    Arc::make_mut(&mut b.policy).care = Some(Arc::new(Care { restart: Restart::Never, ..Care::default() }));
     let plan = stage.node.plan(&table);
     let lines: Vec<String> =
         plan.iter().map(|line| format!("{:?} {}: {}", line.step, line.key, line.why)).collect();
