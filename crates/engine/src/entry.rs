@@ -122,6 +122,8 @@ pub struct Entry {
     /// It is being stopped because of this, and started again when it is gone.
     pub(crate) again: Option<Failing>,
     pub(crate) generation: Generation,
+    /// Its first life, which names what is printed in all of them.
+    pub(crate) stream: Generation,
     pub(crate) pid: Option<u32>,
     pub(crate) throttle: Throttle,
     /// The restarts that count for `retry_count`.
@@ -171,6 +173,7 @@ impl Entry {
             since: now,
             again: None,
             generation: Generation::default(),
+            stream: Generation::default(),
             pid: None,
             throttle: Throttle::default(),
             retries: Throttle::default(),
@@ -222,6 +225,13 @@ impl Entry {
     #[must_use]
     pub fn generation(&self) -> Generation {
         self.generation
+    }
+
+    /// The stream that it prints: the number of its first life. No other entry ever has it, not even a later one of
+    /// the same name or place.
+    #[must_use]
+    pub fn stream(&self) -> Generation {
+        self.stream
     }
 
     /// What happened to it so far.

@@ -25,6 +25,8 @@ pub enum Record {
     Task(Box<TaskRecord>),
     /// An entry or a task is gone; its id may be used again.
     EntryForgotten(EntryId),
+    /// The entry that printed this stream is gone, and all commands that ran for it.
+    StreamEnded(Generation),
     /// A group as it is now.
     Group(GroupRecord),
     /// A group is gone.
@@ -53,6 +55,8 @@ pub struct EntryRecord {
     pub since: Instant,
     /// Its latest life.
     pub generation: Generation,
+    /// Its first life.
+    pub stream: Generation,
     /// Its main process.
     pub pid: Option<u32>,
     /// The starts that still count.
@@ -102,6 +106,8 @@ pub struct TaskRecord {
     pub state: TaskState,
     /// Its life.
     pub generation: Generation,
+    /// The stream into which it prints: its owner's.
+    pub stream: Generation,
     /// Its main process.
     pub pid: Option<u32>,
     /// When it is killed.

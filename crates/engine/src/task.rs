@@ -48,6 +48,8 @@ pub struct Task {
     pub(crate) failing: Option<Failing>,
     pub(crate) state: TaskState,
     pub(crate) generation: Generation,
+    /// The stream into which it prints: its owner's.
+    pub(crate) stream: Generation,
     pub(crate) pid: Option<u32>,
     /// When it is killed, or killed again; `None` is never.
     pub(crate) kill_at: Option<Instant>,
@@ -117,6 +119,12 @@ impl Task {
     #[must_use]
     pub fn generation(&self) -> Generation {
         self.generation
+    }
+
+    /// The stream into which it prints: that of the entry that it runs for.
+    #[must_use]
+    pub fn stream(&self) -> Generation {
+        self.stream
     }
 
     /// What was last seen of it.

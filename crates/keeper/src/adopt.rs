@@ -17,7 +17,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::children::{flag, state};
 use crate::run::{ADOPTED, Keeper};
-use crate::{fifo, kin, ready};
+use crate::{kin, ready};
 
 /// Whose a number is.
 enum Whose {
@@ -68,10 +68,8 @@ impl Keeper {
         }
         let mut folders = self.cgroup_folders();
         for index in 0..=last {
-            let fifo = fifo::reopen(self.state.as_fd(), index);
             let Some((slot, child)) = self.children.get(index) else { return };
             child.adopted = true;
-            child.fifo = fifo;
             if slot.state() != state::FREE {
                 child.cgroup = folders.remove(&index);
             }

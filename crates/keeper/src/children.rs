@@ -1,7 +1,7 @@
 //! The keeper's side of a slot: what it holds for a child beside what stands in shared memory.
 
 use std::collections::VecDeque;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use clinit_sys::cgroup::Cgroup;
 use clinit_sys::signals;
@@ -68,8 +68,6 @@ pub(crate) struct Child {
     pub(crate) adopted: bool,
     /// Its cgroup, and the name of that.
     pub(crate) cgroup: Option<(Cgroup, String)>,
-    /// Its FIFO, held open so that what it wrote survives it and every reader.
-    pub(crate) fifo: Option<OwnedFd>,
     /// A duplicate of its descriptor for readiness, until it was heard.
     pub(crate) ready: Option<OwnedFd>,
     pub(crate) owed: Owed,
@@ -137,11 +135,6 @@ impl Children {
             }
             !is_gone
         });
-    }
-
-    /// The FIFOs that are held.
-    pub(crate) fn fifos(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.held.iter().filter_map(|child| child.fifo.as_ref().map(AsFd::as_fd))
     }
 
     /// What concerns the keeper as a whole.

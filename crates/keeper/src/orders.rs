@@ -184,7 +184,7 @@ impl Keeper {
     }
 
     fn spawn(&mut self, order: &Spawn<'_>, sockets: &[OwnedFd]) {
-        if self.children.grow_to(order.slot.max(order.fifo)).is_err() {
+        if self.children.grow_to(order.slot).is_err() {
             // No slot, no memory of it: the engine hears so at once and tries again.
             self.refused.push_back((order.slot, order.generation, Errno::NOSPC.raw_os_error()));
             return;
@@ -310,17 +310,13 @@ impl Keeper {
         self.nursery.berths.spawn(&start)
     }
 
-    /// Opens the FIFO for a start. It is held for as long as there is its slot, so that nothing printed is lost
-    /// when the entry has ended and the logger has not read it; opened anew for each life, since flags that a
-    /// life sets (O_NONBLOCK) would be the next one's, too.
+    /// Opens the FIFO for a start. It is held, so that nothing printed is lost when the entry has ended and the
+    /// logger has not read it; opened anew for each life, since flags that a life sets (O_NONBLOCK) would be the
+    /// next one's, too.
     fn fifo(&mut self, order: &Spawn<'_>) -> io::Result<OwnedFd> {
         let state = self.state.as_fd();
-        if let Some((_, child)) = self.children.get(order.fifo)
-            && child.fifo.is_none()
-        {
-            child.fifo = Some(fifo::open(state, order.fifo, OFlags::empty())?);
-        }
-        let fifo = fifo::open(state, order.fifo, OFlags::empty())?;
+        self.fifos.hold(state, order.stream)?;
+        let fifo = fifo::open(state, order.stream, OFlags::empty())?;
         if !order.steps.is_empty() {
             // By /dev/stdout, whoever it runs as may open it again; by its path only we can.
             let _as_it_is = fchmod(&fifo, Mode::from_raw_mode(0o622));

@@ -1,8 +1,8 @@
 //! The messages between engine and keeper: binary, one to a packet, little-endian.
 //!
 //! They travel over a socket pair of type `SOCK_SEQPACKET`, which keeps their bounds and their order. An
-//! [`Order`] has a head of 24 bytes; a spawn has eight more (the slot of its FIFO, the number for its readiness
-//! as u16, the number of its sockets, one unused), and strings behind them, each ended by NUL: name,
+//! [`Order`] has a head of 24 bytes; a spawn has twelve more (the stream into whose FIFO it prints, the number for its
+//! readiness as u16, the number of its sockets, one unused), and strings behind them, each ended by NUL: name,
 //! candidates, arguments, environment. Before them stand its [`steps`], if it has any, behind their length
 //! in four bytes. The sockets of a spawn come along as descriptors. A [`Report`] has 32 bytes.
 //!
@@ -24,10 +24,10 @@ pub use report::{Ending, REPORT_BYTES, Report};
 
 /// The version of all this. Whoever changes anything here, or what companions are started with, counts it up: a
 /// program of another version does not replace this one in place.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What the keeper tells the logger of the program before when that is to leave.
-pub const FEED_LEAVE: [u8; 5] = [32, 0, 0, 0, 0];
+pub const FEED_LEAVE: [u8; 9] = [32, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// The longest order. The command of an entry with all it needs must fit.
 pub const ORDER_BYTES_MAX: usize = 128 * 1024;
@@ -146,8 +146,8 @@ pub struct Spawn<'a> {
     pub scope: Scope,
     /// Where its output goes.
     pub output: Output,
-    /// The slot into whose FIFO, if it goes into one.
-    pub fifo: u32,
+    /// The stream into whose FIFO, if it goes into one.
+    pub stream: u64,
     /// The number of a descriptor to which it writes a line when it is ready; 0 for none.
     pub ready: u16,
     /// How many sockets it is given, from 3 on, with `LISTEN_PID`. They come along with the order.
@@ -185,7 +185,7 @@ const WATCHDOG_PID: u8 = 8;
 const HANDS_OVER: u8 = 16;
 
 /// What a spawn has behind its head.
-const MORE_BYTES: usize = 8;
+const MORE_BYTES: usize = 12;
 
 impl Scope {
     fn to_byte(self) -> u8 {
@@ -256,7 +256,7 @@ impl<'a> Order<'a> {
                 let behind = MORE_BYTES + 4 + spawn.steps.len() + spawn.name.len() + 1 + spawn.strings.len();
                 let mut packet = Vec::with_capacity(HEAD_BYTES + behind);
                 packet.extend(head);
-                packet.extend(spawn.fifo.to_le_bytes());
+                packet.extend(spawn.stream.to_le_bytes());
                 packet.extend(spawn.ready.to_le_bytes());
                 packet.extend([spawn.sockets, 0]);
                 if has_steps {
@@ -303,7 +303,7 @@ impl<'a> Order<'a> {
             SPAWN => {
                 let counts = [u16_at(packet, 16)?, u16_at(packet, 18)?, u16_at(packet, 20)?];
                 let (more, rest) = rest.split_first_chunk::<MORE_BYTES>()?;
-                let (fifo, ready, sockets) = (u32_at(more, 0)?, u16_at(more, 4)?, more[6]);
+                let (stream, ready, sockets) = (u64_at(more, 0)?, u16_at(more, 8)?, more[10]);
                 if usize::from(sockets) > SOCKETS_MAX {
                     return None;
                 }
@@ -333,7 +333,7 @@ impl<'a> Order<'a> {
                     cgroup,
                     scope,
                     output,
-                    fifo,
+                    stream,
                     ready,
                     sockets,
                     hands_over,
@@ -370,7 +370,7 @@ mod tests {
                 cgroup: false,
                 scope: Scope::Cgroup,
                 output: Output::Fifo,
-                fifo: 5,
+                stream: 5,
                 ready: 0,
                 sockets: 0,
                 hands_over: false,
@@ -387,7 +387,7 @@ mod tests {
                 cgroup: true,
                 scope: Scope::Group,
                 output: Output::Null,
-                fifo: 8,
+                stream: 8,
                 ready: 10,
                 sockets: 2,
                 hands_over: true,

@@ -71,7 +71,7 @@ impl Keeper {
         let own = [self.only.as_fd(), link.as_fd()];
         let pipes = [&self.feed, &self.notes, &self.life].into_iter().flatten().map(AsFd::as_fd);
         let mut left: Vec<BorrowedFd<'_>> = own.into_iter().chain(pipes).collect();
-        left.extend(self.children.fifos());
+        left.extend(self.fifos.descriptors());
         let numbers: Vec<RawFd> = left.iter().map(AsRawFd::as_raw_fd).collect();
         let is_hup_owed = self.signals.iter().any(|&signal| i32::from(signal) == SIGHUP);
         let list = match list(self.shutdown, is_hup_owed, &numbers) {

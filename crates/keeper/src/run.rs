@@ -25,7 +25,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use crate::children::Children;
 use crate::companion::Companion;
 use crate::descriptors as fixed;
-use crate::fifo;
+use crate::fifo::{self, Fifos};
 use crate::handover::{self, Handover};
 use crate::kin::Home;
 use crate::orders::{Cgroups, Nursery};
@@ -105,6 +105,7 @@ pub(crate) struct Keeper {
     /// All that the companions share but the state folder, with their numbers.
     pub(crate) inherited: Vec<(OwnedFd, RawFd)>,
     pub(crate) nursery: Nursery,
+    pub(crate) fifos: Fifos,
     pub(crate) children: Children,
     pub(crate) by_pid: HashMap<u32, u32>,
     pub(crate) engine: Companion,
@@ -226,11 +227,13 @@ impl Keeper {
         let mut keeper = Self {
             epoll,
             signal_fd,
-            state,
             only,
             inherited,
             nursery,
+            // Held at once, so that nothing in them is lost when their last reader ends.
+            fifos: Fifos::find(state.as_fd()),
             children: Children::new(slots),
+            state,
             by_pid: HashMap::new(),
             engine,
             logger,
@@ -254,7 +257,6 @@ impl Keeper {
             farewell_said: false,
             packet: vec![0; ORDER_BYTES_MAX],
         };
-        // First adopted, so that nothing in a FIFO is lost when its last reader ends.
         keeper.adopt_all();
         match handover {
             Some(handover) => keeper.take_over(handover),

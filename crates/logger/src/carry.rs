@@ -1,4 +1,4 @@
-//! From a FIFO into `staged`, and from there to where a slot's lines go.
+//! From a FIFO into `staged`, and from there to where a stream's lines go.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::io::Errno;
 use rustix::pipe::{SpliceFlags, splice};
 
-use crate::carrier::{Carrier, Outlet, Slot};
+use crate::carrier::{Carrier, Outlet, Stream};
 use crate::feed::{FileSink, Sink};
 use crate::folder::{Fault, Folder};
 use crate::held::{Dropped, Held};
@@ -29,33 +29,33 @@ const STAGED_BYTES: u32 = 128 * 1024;
 pub(crate) type Unwritten = (Note, Fault);
 
 impl Carrier {
-    /// Carries what a slot's FIFO holds now. False when that is nothing, or cannot be carried.
-    pub(crate) fn carry(&mut self, index: u32) -> bool {
-        let Some(slot) = self.slots.get_mut(&index) else { return false };
-        if self.stuck.is_some() || !slot.wants_more() {
+    /// Carries what a stream's FIFO holds now. False when that is nothing, or cannot be carried.
+    pub(crate) fn carry(&mut self, number: u64) -> bool {
+        let Some(stream) = self.streams.get_mut(&number) else { return false };
+        if self.stuck.is_some() || !stream.wants_more() {
             return false;
         }
-        if slot.trouble.is_some() {
-            return self.drop_some(index);
+        if stream.trouble.is_some() {
+            return self.drop_some(number);
         }
-        if let Err(fault) = self.make_ready(index) {
+        if let Err(fault) = self.make_ready(number) {
             self.serial += 1;
-            let nothing = Note::unwritten(self.serial, index, Source::Held, 0);
+            let nothing = Note::unwritten(self.serial, number, Source::Held, 0);
             self.hold(nothing, &[], Dropped::default(), &fault);
             return false;
         }
-        let note = match self.stage(index) {
+        let note = match self.stage(number) {
             Ok(Some(note)) => note,
             Ok(None) => return false,
             Err(error) => {
-                let nothing = Note::unwritten(self.serial, index, Source::Held, 0);
+                let nothing = Note::unwritten(self.serial, number, Source::Held, 0);
                 let what = "the daemon's state folder".to_owned();
                 self.hold(nothing, &[], Dropped::default(), &Fault { what, error });
                 return false;
             }
         };
         let source = std::mem::take(&mut self.source);
-        let skipped = self.skip(index, &source);
+        let skipped = self.skip(number, &source);
         let from = note.from + place(skipped);
         let note = Note { from, to: from, ..note };
         if skipped > 0 {
@@ -68,32 +68,63 @@ impl Carrier {
         true
     }
 
-    /// Sees to it that lines of a slot can be written before they leave the FIFO.
-    pub(crate) fn make_ready(&mut self, index: u32) -> Result<(), Fault> {
-        self.keep(index).map_err(|error| Fault { what: "the daemon's state folder".to_owned(), error })?;
-        let Some(slot) = self.slots.get_mut(&index) else { return Ok(()) };
-        if let (Outlet::File(folder @ None), Sink::File(sink)) = (&mut slot.outlet, &slot.sink) {
-            *folder = Some(Folder::open(sink, slot.is_ours, &mut self.sync)?);
-            slot.is_ours = true;
+    /// Sees to it that lines of a stream can be written before they leave the FIFO.
+    pub(crate) fn make_ready(&mut self, number: u64) -> Result<(), Fault> {
+        self.keep(number).map_err(|error| Fault { what: "the daemon's state folder".to_owned(), error })?;
+        let Some(stream) = self.streams.get_mut(&number) else { return Ok(()) };
+        if matches!(stream.outlet, Outlet::File(None)) {
+            self.open_outlet(number)?;
         }
         Ok(())
     }
 
+    /// Opens the folder of a stream, or takes it over from one that shares it.
+    fn open_outlet(&mut self, number: u64) -> Result<(), Fault> {
+        let sharing = self.sharing(number);
+        let others = || sharing.iter().filter_map(|other| self.streams.get(other));
+        if others().any(|other| other.has_begun_piece()) {
+            // How much of that piece is there, the size of the file tells.
+            let error = io::Error::other("lines of an entry of the same name, which is gone, wait as well");
+            let what = self.streams.get(&number).map_or(String::new(), |stream| stream.name());
+            return Err(Fault { what, error });
+        }
+        let is_ours = others().any(|other| other.is_ours);
+        let taken = sharing.iter().find_map(|other| match &mut self.streams.get_mut(other)?.outlet {
+            Outlet::File(folder) => folder.take(),
+            Outlet::Terminal | Outlet::Syslog(_) => None,
+        });
+        let Some(stream) = self.streams.get_mut(&number) else { return Ok(()) };
+        let Sink::File(sink) = &stream.sink else { return Ok(()) };
+        let folder = match taken {
+            Some(folder) => folder,
+            None => Folder::open(sink, stream.is_ours || is_ours, &mut self.sync)?,
+        };
+        stream.outlet = Outlet::File(Some(folder));
+        stream.is_ours = true;
+        Ok(())
+    }
+
     /// Moves what a FIFO holds to the end of `staged`, and reads it there.
-    fn stage(&mut self, index: u32) -> io::Result<Option<Note>> {
-        let Some(slot) = self.slots.get_mut(&index) else { return Ok(None) };
+    fn stage(&mut self, number: u64) -> io::Result<Option<Note>> {
+        let Some(stream) = self.streams.get_mut(&number) else { return Ok(None) };
         self.serial += 1;
-        let note = Note::unwritten(self.serial, index, Source::Staged, self.staged_size);
+        let note = Note::unwritten(self.serial, number, Source::Staged, self.staged_size);
         self.place.set(note);
         step();
         let mut end = u64::from(self.staged_size);
-        let moved =
-            splice(&slot.fifo, None, self.staged.as_fd(), Some(&mut end), READ_BYTES, SpliceFlags::NONBLOCK);
+        let moved = splice(
+            &stream.fifo,
+            None,
+            self.staged.as_fd(),
+            Some(&mut end),
+            READ_BYTES,
+            SpliceFlags::NONBLOCK,
+        );
         let size = match moved {
             Ok(size) => size,
             Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
             // A file system that cannot: only there may a crash cost what is between these two calls.
-            Err(Errno::INVAL) => copy(slot, &self.staged, self.staged_size, &mut self.source)?,
+            Err(Errno::INVAL) => copy(stream, &self.staged, self.staged_size, &mut self.source)?,
             Err(error) => return Err(error.into()),
         };
         step();
@@ -107,11 +138,13 @@ impl Carrier {
     }
 
     /// How many bytes belong to a line of which the beginning was dropped.
-    fn skip(&mut self, index: u32, bytes: &[u8]) -> usize {
-        let Some(slot) = self.slots.get_mut(&index).filter(|slot| slot.is_skipping) else { return 0 };
+    fn skip(&mut self, number: u64, bytes: &[u8]) -> usize {
+        let Some(stream) = self.streams.get_mut(&number).filter(|stream| stream.is_skipping) else {
+            return 0;
+        };
         match newline(bytes) {
             Some(end) => {
-                slot.is_skipping = false;
+                stream.is_skipping = false;
                 end + 1
             }
             None => bytes.len(),
@@ -130,11 +163,11 @@ impl Carrier {
         }
     }
 
-    /// Writes bytes of a slot where its lines go, from `note.from` on, which is the first of them. What cannot be
+    /// Writes bytes of a stream where its lines go, from `note.from` on, which is the first of them. What cannot be
     /// written is held. True when all was.
     pub(crate) fn deliver(&mut self, note: Note, bytes: &[u8], dropped: Dropped) -> bool {
-        let Some(slot) = self.slots.get_mut(&note.slot) else { return true };
-        let done = match (&mut slot.outlet, &slot.sink) {
+        let Some(stream) = self.streams.get_mut(&note.stream) else { return true };
+        let done = match (&mut stream.outlet, &stream.sink) {
             (Outlet::File(folder), Sink::File(sink)) => {
                 let (place, sync, out) = (&self.place, &mut self.sync, &mut self.out);
                 write_files(place, folder, sink, sync, out, note, bytes)
@@ -155,26 +188,27 @@ impl Carrier {
 
     /// Sends or prints complete lines; the beginning of another is held until its end comes.
     fn deliver_lines(&mut self, note: Note, bytes: &[u8], dropped: Dropped) -> bool {
-        let Some(slot) = self.slots.get_mut(&note.slot) else { return true };
-        let had_partial = !slot.partial.is_empty();
-        let mut text = std::mem::take(&mut slot.partial);
+        let Some(stream) = self.streams.get_mut(&note.stream) else { return true };
+        let had_partial = !stream.partial.is_empty();
+        let mut text = std::mem::take(&mut stream.partial);
         let text = if had_partial {
             text.extend(bytes);
             &text[..]
         } else {
             bytes
         };
-        let (done, fault) = match (&mut slot.outlet, &slot.sink) {
+        let (done, fault) = match (&mut stream.outlet, &stream.sink) {
             (Outlet::Syslog(syslog), Sink::Syslog { tag }) => {
                 syslog.send(Path::new(&self.dev_log), tag, note.time, text, &mut self.out)
             }
             (Outlet::Syslog(_) | Outlet::Terminal | Outlet::File(_), _) => {
-                (print(&slot.label, text, &mut self.out), None)
+                (print(&stream.label, text, &mut self.out), None)
             }
         };
         step();
         let rest = &text[done..];
-        let unwritten = Note { time: note.time, ..Note::unwritten(note.serial, note.slot, Source::Held, 0) };
+        let unwritten =
+            Note { time: note.time, ..Note::unwritten(note.serial, note.stream, Source::Held, 0) };
         if let Some(fault) = fault {
             self.hold(unwritten, rest, dropped, &fault);
             return false;
@@ -182,34 +216,34 @@ impl Carrier {
         if had_partial || !rest.is_empty() {
             // With this the lines before it are done.
             let _or_only_in_memory = Held::write(self.folder.as_fd(), unwritten, rest, dropped);
-            slot.partial = rest.to_vec();
+            stream.partial = rest.to_vec();
         }
         if rest.is_empty() {
             let from = note.from + place(bytes.len());
-            self.place.set(Note::unwritten(note.serial, note.slot, note.source, from));
+            self.place.set(Note::unwritten(note.serial, note.stream, note.source, from));
             step();
             if had_partial {
-                Held::remove(self.folder.as_fd(), note.slot);
+                Held::remove(self.folder.as_fd(), note.stream);
             }
         }
         true
     }
 
-    /// Ends the line of a slot that has begun.
-    pub(crate) fn end_line(&mut self, slot: &mut Slot) {
-        if slot.partial.is_empty() {
+    /// Ends the line of a stream that has begun.
+    pub(crate) fn end_line(&mut self, stream: &mut Stream) {
+        if stream.partial.is_empty() {
             return;
         }
-        slot.partial.push(b'\n');
-        match (&mut slot.outlet, &slot.sink) {
+        stream.partial.push(b'\n');
+        match (&mut stream.outlet, &stream.sink) {
             (Outlet::Syslog(syslog), Sink::Syslog { tag }) => {
-                syslog.send(&self.dev_log, tag, now(), &slot.partial, &mut self.out);
+                syslog.send(&self.dev_log, tag, now(), &stream.partial, &mut self.out);
             }
             (Outlet::Syslog(_) | Outlet::Terminal | Outlet::File(_), _) => {
-                print(&slot.label, &slot.partial, &mut self.out);
+                print(&stream.label, &stream.partial, &mut self.out);
             }
         }
-        slot.partial.clear();
+        stream.partial.clear();
     }
 }
 
@@ -219,9 +253,9 @@ fn place(size: usize) -> u32 {
 }
 
 /// Reads a FIFO and appends what it held to a file.
-fn copy(slot: &mut Slot, staged: &std::fs::File, size: u32, buffer: &mut Vec<u8>) -> io::Result<usize> {
+fn copy(stream: &mut Stream, staged: &std::fs::File, size: u32, buffer: &mut Vec<u8>) -> io::Result<usize> {
     buffer.resize(READ_BYTES, 0);
-    match rustix::io::read(&slot.fifo, &mut buffer[..]) {
+    match rustix::io::read(&stream.fifo, &mut buffer[..]) {
         Ok(read) => staged.write_all_at(&buffer[..read], size.into()).map(|()| read),
         Err(Errno::AGAIN | Errno::INTR) => Ok(0),
         Err(error) => Err(error.into()),

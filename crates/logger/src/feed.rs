@@ -1,12 +1,12 @@
 //! What engine and logger tell each other: one message to a packet, little-endian.
 //!
-//! The engine sends [`Feed`], the logger [`Word`]. A [`Feed::Follow`] is also what the logger keeps of a slot in
-//! the state folder, so that one that is started anew knows at once where lines go.
+//! The engine sends [`Feed`], the logger [`Word`]. A [`Feed::Follow`] is also what is kept of a stream in the state
+//! folder, so that one that is started anew knows at once where lines go.
 
 use clinit_keeper::protocol::FEED_LEAVE;
 
 /// The version of these messages: a program of another one does not replace this one in place.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The longest message.
 pub const FEED_BYTES_MAX: usize = 8 * 1024;
@@ -19,19 +19,20 @@ const TEXT_BYTES_MAX: usize = (FEED_BYTES_MAX - 64) / 2;
 pub enum Feed {
     /// Another engine speaks: it is told everything anew, and tells everything anew but what is followed.
     Reset,
-    /// Carry what comes out of a slot's FIFO.
+    /// Carry what comes out of a stream's FIFO. A stream is what one entry prints in all its lives.
     Follow {
-        /// Which FIFO.
-        slot: u32,
+        /// Its number, which no other has, ever.
+        stream: u64,
         /// How the entry is called: on a terminal it stands before each line.
         label: Vec<u8>,
         /// Where to.
         sink: Sink,
     },
-    /// Carry what is left in it, and close it.
-    Unfollow {
-        /// Which FIFO.
-        slot: u32,
+    /// Its entry is gone: carry what is in its FIFO and what still comes, until there is nobody who could print into
+    /// it, and remove it.
+    Ended {
+        /// Which.
+        stream: u64,
     },
     /// Append what the engine writes to this file instead of standard error.
     LogFile {
@@ -108,10 +109,10 @@ impl StampKind {
 /// What the logger tells the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Word {
-    /// How it is with a slot's lines; said when it changes.
+    /// How it is with a stream's lines; said when it changes.
     Fault {
         /// Whose.
-        slot: u32,
+        stream: u64,
         /// Why they cannot be written; 0 when they can.
         errno: i32,
         /// Whether they are dropped meanwhile.
@@ -195,23 +196,23 @@ impl Feed {
     /// As a packet.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let (kind, slot): (u8, u32) = match self {
+        let (kind, number): (u8, u64) = match self {
             Self::Reset => (1, 0),
-            Self::Follow { slot, .. } => (2, *slot),
-            Self::Unfollow { slot } => (3, *slot),
+            Self::Follow { stream, .. } => (2, *stream),
+            Self::Ended { stream } => (3, *stream),
             Self::LogFile { .. } => (4, 0),
-            Self::Finish { number } => (5, *number),
+            Self::Finish { number } => (5, (*number).into()),
             Self::Leave => (FEED_LEAVE[0], 0),
         };
         let mut packet = vec![kind];
-        packet.extend(slot.to_le_bytes());
+        packet.extend(number.to_le_bytes());
         match self {
             Self::Follow { label, sink, .. } => {
                 push_text(&mut packet, label);
                 sink.push(&mut packet);
             }
             Self::LogFile { path } => push_text(&mut packet, path),
-            Self::Reset | Self::Unfollow { .. } | Self::Finish { .. } | Self::Leave => {}
+            Self::Reset | Self::Ended { .. } | Self::Finish { .. } | Self::Leave => {}
         }
         packet
     }
@@ -221,16 +222,16 @@ impl Feed {
     pub fn decode(packet: &[u8]) -> Option<Self> {
         let mut reader = Reader(packet);
         let [kind] = reader.bytes()?;
-        let slot = u32::from_le_bytes(reader.bytes()?);
+        let number = reader.u64()?;
         match kind {
             1 => Some(Self::Reset),
             2 => {
                 let label = reader.text()?;
-                Some(Self::Follow { slot, label, sink: Sink::read(&mut reader)? })
+                Some(Self::Follow { stream: number, label, sink: Sink::read(&mut reader)? })
             }
-            3 => Some(Self::Unfollow { slot }),
+            3 => Some(Self::Ended { stream: number }),
             4 => Some(Self::LogFile { path: reader.text()? }),
-            5 => Some(Self::Finish { number: slot }),
+            5 => Some(Self::Finish { number: number.try_into().ok()? }),
             kind if kind == FEED_LEAVE[0] => Some(Self::Leave),
             _ => None,
         }
@@ -242,14 +243,14 @@ impl Word {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match *self {
-            Self::Fault { slot, errno, is_dropping, dropped_lines } => {
+            Self::Fault { stream, errno, is_dropping, dropped_lines } => {
                 let mut packet = vec![1, u8::from(is_dropping)];
-                packet.extend(slot.to_le_bytes());
+                packet.extend(stream.to_le_bytes());
                 packet.extend(errno.to_le_bytes());
                 packet.extend(dropped_lines.to_le_bytes());
                 packet
             }
-            Self::Finished { number } => [&[2, 0][..], &number.to_le_bytes()].concat(),
+            Self::Finished { number } => [&[2, 0][..], &u64::from(number).to_le_bytes()].concat(),
         }
     }
 
@@ -258,15 +259,15 @@ impl Word {
     pub fn decode(packet: &[u8]) -> Option<Self> {
         let mut reader = Reader(packet);
         let [kind, is_dropping] = reader.bytes()?;
-        let slot = u32::from_le_bytes(reader.bytes()?);
+        let number = reader.u64()?;
         match kind {
             1 => Some(Self::Fault {
-                slot,
+                stream: number,
                 errno: i32::from_le_bytes(reader.bytes()?),
                 is_dropping: is_dropping != 0,
                 dropped_lines: reader.u64()?,
             }),
-            2 => Some(Self::Finished { number: slot }),
+            2 => Some(Self::Finished { number: number.try_into().ok()? }),
             _ => None,
         }
     }
@@ -288,11 +289,11 @@ mod tests {
         let label = || b"web/httpd | ".to_vec();
         vec![
             Feed::Reset,
-            Feed::Follow { slot: 70_000, label: label(), sink: Sink::Terminal },
-            Feed::Follow { slot: 1, label: label(), sink: Sink::File(files.clone()) },
-            Feed::Follow { slot: 1, label: label(), sink: Sink::File(FileSink { hold_ms: None, ..files }) },
-            Feed::Follow { slot: 2, label: label(), sink: Sink::Syslog { tag: b"web/httpd".to_vec() } },
-            Feed::Unfollow { slot: 3 },
+            Feed::Follow { stream: u64::MAX, label: label(), sink: Sink::Terminal },
+            Feed::Follow { stream: 1, label: label(), sink: Sink::File(files.clone()) },
+            Feed::Follow { stream: 1, label: label(), sink: Sink::File(FileSink { hold_ms: None, ..files }) },
+            Feed::Follow { stream: 2, label: label(), sink: Sink::Syslog { tag: b"web/httpd".to_vec() } },
+            Feed::Ended { stream: 3 },
             Feed::LogFile { path: b"/var/log/clinit".to_vec() },
             Feed::Finish { number: 7 },
             Feed::Leave,
@@ -306,7 +307,7 @@ mod tests {
         }
         assert_eq!(Feed::Leave.encode(), FEED_LEAVE);
         for word in [
-            Word::Fault { slot: 9, errno: 28, is_dropping: true, dropped_lines: u64::MAX - 1 },
+            Word::Fault { stream: 9, errno: 28, is_dropping: true, dropped_lines: u64::MAX - 1 },
             Word::Finished { number: 4 },
         ] {
             assert_eq!(Word::decode(&word.encode()), Some(word));
@@ -315,7 +316,7 @@ mod tests {
 
     #[test]
     fn what_is_cut_or_foreign_is_no_message() {
-        assert_eq!(Feed::decode(b"\x09\0\0\0\0"), None);
+        assert_eq!(Feed::decode(&[9; 9]), None);
         for feed in feeds() {
             let packet = feed.encode();
             for end in 0..packet.len() {
@@ -328,9 +329,9 @@ mod tests {
     #[test]
     fn the_longest_message_fits() {
         let long = || vec![b'x'; 10_000];
-        let Feed::Follow { slot, label, sink: Sink::File(mut files) } = feeds().remove(2) else { panic!() };
+        let Feed::Follow { stream, label, sink: Sink::File(mut files) } = feeds().remove(2) else { panic!() };
         (files.base, files.name) = (long(), label);
-        let feed = Feed::Follow { slot, label: long(), sink: Sink::File(files) };
+        let feed = Feed::Follow { stream, label: long(), sink: Sink::File(files) };
         assert!(feed.encode().len() <= FEED_BYTES_MAX);
     }
 }

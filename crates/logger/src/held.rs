@@ -1,4 +1,4 @@
-//! Bytes that have left a FIFO and could not be written, in a file of the slot in the state folder.
+//! Bytes that have left a FIFO and could not be written, in a file of the stream in the state folder.
 //!
 //! The file is made beside and renamed, so there is always a whole one. It begins with the note under which its
 //! bytes were to be written, and with what was dropped since; the latter is changed in place.
@@ -13,7 +13,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, openat, renameat, unlinkat};
 use crate::place::{NOTE_WORDS, Note};
 use crate::step::step;
 
-const MAGIC: u64 = u64::from_le_bytes(*b"held\x00\x00\x00\x01");
+const MAGIC: u64 = u64::from_le_bytes(*b"held\x00\x00\x00\x02");
 
 /// The words before the bytes.
 const HEAD_WORDS: usize = 16;
@@ -45,7 +45,7 @@ impl Dropped {
     }
 }
 
-/// A slot's bytes that could not be written.
+/// A stream's bytes that could not be written.
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) file: File,
@@ -54,13 +54,13 @@ pub(crate) struct Held {
     pub(crate) dropped: Dropped,
 }
 
-/// The name of a slot's file.
-fn name(slot: u32) -> String {
-    format!("held.{slot}")
+/// The name of a stream's file.
+fn name(stream: u64) -> String {
+    format!("held.{stream}")
 }
 
 impl Held {
-    /// Keeps bytes; what was kept of the slot before is replaced.
+    /// Keeps bytes; what was kept of the stream before is replaced.
     pub(crate) fn write(
         folder: BorrowedFd<'_>,
         note: Note,
@@ -78,15 +78,15 @@ impl Held {
         file.write_all(&head)?;
         file.write_all(bytes)?;
         step();
-        renameat(folder, "held.new", folder, name(note.slot))?;
+        renameat(folder, "held.new", folder, name(note.stream))?;
         step();
         Ok(Self { file, note, dropped })
     }
 
-    /// What is kept of a slot, with its bytes.
-    pub(crate) fn read(folder: BorrowedFd<'_>, slot: u32) -> Option<(Self, Vec<u8>)> {
+    /// What is kept of a stream, with its bytes.
+    pub(crate) fn read(folder: BorrowedFd<'_>, stream: u64) -> Option<(Self, Vec<u8>)> {
         let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let mut file = File::from(openat(folder, name(slot), flags, Mode::empty()).ok()?);
+        let mut file = File::from(openat(folder, name(stream), flags, Mode::empty()).ok()?);
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).ok()?;
         let (head, rest) = bytes.split_at_checked(HEAD_BYTES)?;
@@ -114,9 +114,9 @@ impl Held {
         let _counted_here = self.file.write_all_at(&words, (DROPPED * size_of::<u64>()) as u64);
     }
 
-    /// Nothing is kept of a slot any more.
-    pub(crate) fn remove(folder: BorrowedFd<'_>, slot: u32) {
-        let _not_there = unlinkat(folder, name(slot), AtFlags::empty());
+    /// Nothing is kept of a stream any more.
+    pub(crate) fn remove(folder: BorrowedFd<'_>, stream: u64) {
+        let _not_there = unlinkat(folder, name(stream), AtFlags::empty());
         step();
     }
 }

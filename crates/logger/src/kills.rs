@@ -20,7 +20,7 @@ use crate::testing::{Scratch, written};
 /// Names the folder to the process that is killed.
 const FOLDER_VARIABLE: &str = "CLINIT_LOGGER_KILLS";
 
-const SLOTS: u32 = 3;
+const STREAMS: u64 = 3;
 
 /// How often one is killed.
 const KILLS: u32 = 300;
@@ -29,16 +29,16 @@ fn carrier(folder: &Path) -> (Carrier, OwnedFd) {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
     let state = File::open(folder).unwrap().into();
     let mut carrier = Carrier::begin(state, epoll.try_clone().unwrap()).unwrap();
-    for slot in 0..SLOTS {
+    for stream in 0..STREAMS {
         let sink = FileSink {
             base: folder.join("logs").into_os_string().into_encoded_bytes(),
-            name: format!("web/{slot}").into_bytes(),
+            name: format!("web/{stream}").into_bytes(),
             size: 100_000,
             count: 1000,
             stamp: StampKind::Tai64n,
             hold_ms: None,
         };
-        carrier.follow(slot, format!("web/{slot}").into_bytes(), Sink::File(sink));
+        carrier.follow(stream, format!("web/{stream}").into_bytes(), Sink::File(sink));
     }
     (carrier, epoll)
 }
@@ -54,7 +54,7 @@ fn one_that_carries_until_it_is_killed() {
         events.clear();
         if epoll::wait(&epoll, rustix::buffer::spare_capacity(&mut events), None).is_ok() {
             for event in &events {
-                carrier.carry(u32::try_from(event.data.u64() & !FIFO).unwrap());
+                carrier.carry(event.data.u64() & !FIFO);
             }
         }
     }
@@ -96,8 +96,9 @@ fn hundreds_of_kills_cost_and_double_no_line() {
     let scratch = Scratch::new();
     let folder = scratch.path("");
     std::fs::create_dir(scratch.path("out")).unwrap();
-    let fifos: Vec<File> =
-        (0..SLOTS).map(|slot| fifo::open(scratch.fd(), slot, OFlags::empty()).unwrap().into()).collect();
+    let fifos: Vec<File> = (0..STREAMS)
+        .map(|stream| fifo::open(scratch.fd(), stream, OFlags::empty()).unwrap().into())
+        .collect();
     let (is_over, mut moments) = (AtomicBool::new(false), 1u64);
     let numbers: Vec<u32> = std::thread::scope(|scope| {
         let is_over = &is_over;
@@ -121,7 +122,7 @@ fn hundreds_of_kills_cost_and_double_no_line() {
     });
     let (mut last, _epoll) = carrier(&folder);
     last.retry(true);
-    (0..SLOTS).for_each(|slot| last.unfollow(slot));
+    (0..STREAMS).for_each(|stream| last.close(stream));
     for (writer, expected) in (0..).zip(numbers) {
         let bytes = written(&scratch.path("logs/web").join(writer.to_string()));
         let mut number = 0;

@@ -9,16 +9,16 @@
 //! ```
 //!
 //! It may block on a slow terminal or disk, so that nobody else has to. FIFOs are opened for reading and
-//! writing, here as in keeper, engine and entries: while the logger is dead, entries go on printing into the
-//! FIFO's buffer, and the next logger finds what they printed. What it had read and not written it finds, too
+//! writing, here as in entries, and held by keeper and engine: while the logger is dead, entries go on printing into
+//! the FIFO's buffer, and the next logger finds what they printed. What it had read and not written it finds, too
 //! (`place`).
 //!
 //! | file | room for |
 //! |---|---|
 //! | `feed` | the messages between engine and logger |
 //! | `run` | the loop |
-//! | `carrier`, `carry`, `trouble` | slots, and what becomes of their lines |
-//! | `place`, `held` | what outlives the logger |
+//! | `carrier`, `carry`, `trouble` | streams, and what becomes of their lines |
+//! | `place`, `held`, `sinks` | what outlives the logger |
 //! | `piece` | from bytes to stamped lines, measured by the size of a file |
 //! | `folder`, `sync` | the files of an entry, as multilog has them |
 //! | `lines` | terminal and system's log |
@@ -43,6 +43,7 @@ mod lives;
 mod piece;
 mod place;
 mod run;
+mod sinks;
 mod step;
 mod sync;
 #[cfg(test)]
@@ -51,6 +52,7 @@ mod trouble;
 
 pub use folder::folder_name;
 pub use run::{LoggerError, run};
+pub use sinks::keep_for_good;
 
 /// The name under which a process shows that it is the logger.
 pub const ROLE: &str = "logger";

@@ -19,15 +19,17 @@ struct World {
     fifos: [File; 2],
     stamp: StampKind,
     hold_ms: Option<u64>,
+    /// The first one's entry is gone, and the second one's has its name, and so its folder.
+    is_shared: bool,
 }
 
 /// What happens, in its order.
 #[derive(Debug, Clone, Copy)]
 enum Act {
     /// An entry prints.
-    Print(u32, &'static [u8]),
+    Print(u64, &'static [u8]),
     /// The logger reads.
-    Carry(u32),
+    Carry(u64),
     /// The disk has so much room from now on.
     Room(Option<usize>),
     /// The logger tries again.
@@ -38,27 +40,35 @@ impl World {
     fn new(stamp: StampKind, hold_ms: Option<u64>) -> Self {
         let scratch = Scratch::new();
         std::fs::create_dir(scratch.path("out")).unwrap();
-        let fifos = [0, 1].map(|slot| File::from(fifo::open(scratch.fd(), slot, OFlags::empty()).unwrap()));
-        Self { scratch, fifos, stamp, hold_ms }
+        let fifos =
+            [0, 1].map(|stream| File::from(fifo::open(scratch.fd(), stream, OFlags::empty()).unwrap()));
+        Self { scratch, fifos, stamp, hold_ms, is_shared: false }
     }
 
-    fn folder(&self, slot: u32) -> PathBuf {
-        self.scratch.path(&format!("logs/web/{slot}"))
+    fn folder(&self, stream: u64) -> PathBuf {
+        self.scratch.path(&format!("logs/web/{}", self.name(stream)))
+    }
+
+    fn name(&self, stream: u64) -> u64 {
+        if self.is_shared { 1 } else { stream }
     }
 
     fn carrier(&self) -> Carrier {
         let state = self.scratch.fd().try_clone_to_owned().unwrap();
         let mut carrier = Carrier::begin(state, epoll::create(epoll::CreateFlags::CLOEXEC).unwrap()).unwrap();
-        for slot in [0, 1] {
+        for stream in [0, 1] {
             let sink = FileSink {
                 base: self.scratch.path("logs").into_os_string().into_encoded_bytes(),
-                name: format!("web/{slot}").into_bytes(),
+                name: format!("web/{}", self.name(stream)).into_bytes(),
                 size: 4096,
                 count: 100,
                 stamp: self.stamp,
                 hold_ms: self.hold_ms,
             };
-            carrier.follow(slot, format!("web/{slot}").into_bytes(), Sink::File(sink));
+            carrier.follow(stream, format!("web/{stream}").into_bytes(), Sink::File(sink));
+            if self.is_shared && stream == 0 {
+                carrier.end(stream);
+            }
         }
         carrier
     }
@@ -73,8 +83,10 @@ impl World {
                 // Done once, whoever dies of it.
                 next += 1;
                 match *act {
-                    Act::Print(slot, text) => (&self.fifos[slot as usize]).write_all(text).unwrap(),
-                    Act::Carry(slot) => drop(carrier.carry(slot)),
+                    Act::Print(stream, text) => {
+                        (&self.fifos[usize::try_from(stream).unwrap()]).write_all(text).unwrap();
+                    }
+                    Act::Carry(stream) => drop(carrier.carry(stream)),
                     Act::Room(room) => set_room(room),
                     Act::Retry => carrier.retry(true),
                 }
@@ -86,30 +98,33 @@ impl World {
         set_room(None);
         let mut last = self.carrier();
         go_on(&mut last);
+        // One may wait for the other.
         last.retry(true);
-        for slot in [0, 1] {
-            last.unfollow(slot);
+        last.retry(true);
+        for stream in [0, 1] {
+            last.close(stream);
         }
         assert!(!last.notes.iter().any(|note| note.contains("lost")), "{:?}", last.notes);
         has_outlived
     }
 
-    /// What was written for an entry, without stamps.
-    fn text(&self, slot: u32) -> Vec<u8> {
-        let bytes = written(&self.folder(slot));
+    /// What was written of a stream, without stamps. Where two share a folder, each line begins with its number.
+    fn text(&self, stream: u64) -> Vec<u8> {
+        let bytes = written(&self.folder(stream));
         let lines = bytes.split_inclusive(|&byte| byte == b'\n');
         let without = |line| match self.stamp {
             StampKind::None => line,
             StampKind::Tai64n | StampKind::Iso => split(line).expect("each line has a stamp").1,
         };
-        lines.flat_map(|line| without(line).to_vec()).collect()
+        let is_its = |line: &&[u8]| !self.is_shared || line.starts_with(stream.to_string().as_bytes());
+        lines.map(without).filter(is_its).flatten().copied().collect()
     }
 }
 
 /// Everything that an entry prints.
-fn printed(acts: &[Act], slot: u32) -> Vec<u8> {
+fn printed(acts: &[Act], stream: u64) -> Vec<u8> {
     let texts = acts.iter().filter_map(|act| match act {
-        Act::Print(of, text) if *of == slot => Some(*text),
+        Act::Print(of, text) if *of == stream => Some(*text),
         Act::Print(..) | Act::Carry(_) | Act::Room(_) | Act::Retry => None,
     });
     texts.collect::<Vec<_>>().concat()
@@ -123,19 +138,24 @@ fn complete(text: Vec<u8>) -> Vec<u8> {
 /// Dies at every step of one life, and at some of the second.
 #[track_caller]
 fn survives(acts: &[Act], stamp: StampKind) {
+    survives_in(|| World::new(stamp, None), acts);
+}
+
+#[track_caller]
+fn survives_in(world: impl Fn() -> World, acts: &[Act]) {
     let mut steps = 0;
     loop {
         let mut second = steps % 7;
         let mut is_last = false;
         loop {
-            let world = World::new(stamp, None);
+            let world = world();
             let has_outlived = world.live(acts, &[steps, second]);
-            for slot in [0, 1] {
-                let (found, expected) = (world.text(slot), complete(printed(acts, slot)));
+            for stream in [0, 1] {
+                let (found, expected) = (world.text(stream), complete(printed(acts, stream)));
                 let as_text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                 assert!(
                     found == expected,
-                    "slot {slot}, deaths at {steps} and {second}:\n{}\ninstead of\n{}",
+                    "stream {stream}, deaths at {steps} and {second}:\n{}\ninstead of\n{}",
                     as_text(&found),
                     as_text(&expected)
                 );
@@ -229,6 +249,38 @@ fn no_death_while_the_disk_is_full_costs_or_doubles_a_line() {
     survives(FULL, StampKind::Iso);
 }
 
+const SHARED: &[Act] = &[
+    Act::Print(0, b"0 one\n"),
+    Act::Carry(0),
+    Act::Print(1, b"1 one\n"),
+    Act::Carry(1),
+    Act::Room(Some(8)),
+    Act::Print(0, b"0 two\n0 three\n"),
+    Act::Carry(0),
+    Act::Print(1, b"1 two\n"),
+    Act::Room(None),
+    Act::Carry(1),
+    Act::Room(Some(20)),
+    Act::Retry,
+    Act::Carry(1),
+    Act::Print(1, b"1 three\n"),
+    Act::Room(Some(3)),
+    Act::Carry(1),
+    Act::Print(0, b"0 four\n"),
+    Act::Carry(0),
+    Act::Room(None),
+    Act::Retry,
+    Act::Carry(0),
+    Act::Carry(1),
+];
+
+#[test]
+fn no_death_costs_or_doubles_a_line_of_two_streams_that_go_into_one_folder() {
+    for stamp in [StampKind::Iso, StampKind::None] {
+        survives_in(|| World { is_shared: true, ..World::new(stamp, None) }, SHARED);
+    }
+}
+
 #[test]
 fn what_waits_too_long_is_dropped_and_counted() {
     let world = World::new(StampKind::None, Some(0));
@@ -248,13 +300,13 @@ fn what_waits_too_long_is_dropped_and_counted() {
     drop(carrier);
     let mut carrier = world.carrier();
     carrier.retry(true);
-    assert!(carrier.slots[&0].trouble.is_some());
+    assert!(carrier.streams[&0].trouble.is_some());
     set_room(None);
     carrier.retry(true);
-    assert!(carrier.slots[&0].trouble.is_none());
+    assert!(carrier.streams[&0].trouble.is_none());
     print(", the rest of it\nsix\n");
     carrier.carry(0);
-    carrier.unfollow(0);
+    carrier.close(0);
     let text = String::from_utf8(world.text(0)).unwrap();
     let line = "clinit: 3 lines (12 bytes) were dropped here: ";
     let (before, after) = text.split_once(line).unwrap_or_else(|| panic!("{text}"));

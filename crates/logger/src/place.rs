@@ -26,7 +26,7 @@ use rustix::fs::{Mode, OFlags, openat};
 use crate::feed::StampKind;
 
 /// "logger" and the version of the layout.
-const MAGIC: u64 = u64::from_le_bytes(*b"logger\x00\x01");
+const MAGIC: u64 = u64::from_le_bytes(*b"logger\x00\x02");
 
 /// The word that says which record holds: 1 or 2.
 const HOLDS: usize = 1;
@@ -43,7 +43,7 @@ pub(crate) const NOTE_WORDS: usize = 8;
 pub(crate) enum Source {
     /// In the file into which all FIFOs are read.
     Staged,
-    /// In the file of a slot whose bytes could not be written.
+    /// In the file of a stream whose bytes could not be written.
     Held,
 }
 
@@ -52,10 +52,10 @@ pub(crate) enum Source {
 pub(crate) struct Note {
     /// Counts what was read, so that a note and a held file tell which of them is newer.
     pub(crate) serial: u64,
-    pub(crate) slot: u32,
+    pub(crate) stream: u64,
     pub(crate) source: Source,
     /// From here on the bytes of the source are not known to be written; those before `to` may be, at the end of
-    /// a file. All of them are the slot's.
+    /// a file. All of them are the stream's.
     pub(crate) from: u32,
     pub(crate) to: u32,
     /// The size and the number of the file before they were.
@@ -69,34 +69,34 @@ pub(crate) struct Note {
 }
 
 impl Note {
-    /// That nothing of a slot's bytes is written from `from` on.
-    pub(crate) fn unwritten(serial: u64, slot: u32, source: Source, from: u32) -> Self {
+    /// That nothing of a stream's bytes is written from `from` on.
+    pub(crate) fn unwritten(serial: u64, stream: u64, source: Source, from: u32) -> Self {
         let (base, inode, stamp, time) = (0, 0, StampKind::None, Duration::ZERO);
-        Self { serial, slot, source, from, to: from, base, inode, stamp, time, is_mid: false }
+        Self { serial, stream, source, from, to: from, base, inode, stamp, time, is_mid: false }
     }
 
     pub(crate) fn to_words(self) -> [u64; NOTE_WORDS] {
         let bits = u64::from(self.source == Source::Held) | u64::from(self.is_mid) << 1;
         [
             self.serial,
-            u64::from(self.slot) | bits << 32 | u64::from(self.stamp.to_byte()) << 40,
+            self.stream,
             u64::from(self.from) | u64::from(self.to) << 32,
             self.base,
             self.inode,
             self.time.as_secs(),
             self.time.subsec_nanos().into(),
-            0,
+            bits | u64::from(self.stamp.to_byte()) << 8,
         ]
     }
 
     pub(crate) fn from_words(words: [u64; NOTE_WORDS]) -> Option<Self> {
-        let [serial, slot, range, base, inode, seconds, nanos, _] = words;
+        let [serial, stream, range, base, inode, seconds, nanos, bits] = words;
         let low = |word: u64| u32::try_from(word & u64::from(u32::MAX)).unwrap_or(0);
         let high = |word: u64| low(word >> 32);
-        let bits = high(slot).to_le_bytes();
+        let bits = bits.to_le_bytes();
         Some(Self {
             serial,
-            slot: low(slot),
+            stream,
             source: if bits[0] & 1 == 0 { Source::Staged } else { Source::Held },
             from: low(range),
             to: high(range),
@@ -173,7 +173,7 @@ mod tests {
     fn note(serial: u64) -> Note {
         Note {
             serial,
-            slot: 70_000,
+            stream: u64::MAX - 1,
             source: Source::Held,
             from: 5,
             to: u32::MAX,

@@ -137,7 +137,11 @@ impl Logger {
                     FEED => self.take_feed(),
                     NOTES => self.carry_notes(),
                     LIFE => ended = true,
-                    fifo => drop(self.carrier.carry(u32::try_from(fifo & !FIFO).unwrap_or(u32::MAX))),
+                    // All was read, and nobody has it open for writing.
+                    fifo if event.flags & (EventFlags::IN | EventFlags::HUP) == EventFlags::HUP => {
+                        self.carrier.is_over(fifo & !FIFO);
+                    }
+                    fifo => drop(self.carrier.carry(fifo & !FIFO)),
                 }
             }
             if ended {
@@ -161,7 +165,7 @@ impl Logger {
         if let Some((number, by_nanos)) = self.finishing
             && (self.carrier.troubled.is_empty() || boottime_nanos() >= by_nanos)
         {
-            self.unfollow_all();
+            self.close_all();
             self.finishing = None;
             self.finished = Some(Word::Finished { number });
         }
@@ -188,7 +192,7 @@ impl Logger {
                     break;
                 }
                 Ok(_) | Err(_) => match word {
-                    Word::Fault { slot, .. } => drop(self.carrier.words.remove(&slot)),
+                    Word::Fault { stream, .. } => drop(self.carrier.words.remove(&stream)),
                     Word::Finished { .. } => self.finished = None,
                 },
             }
@@ -210,15 +214,15 @@ impl Logger {
             self.reviver.revive();
             return;
         }
-        self.unfollow_all();
+        self.close_all();
         for note in std::mem::take(&mut self.carrier.notes) {
             self.note(format!("clinit: {note}\n").as_bytes());
         }
         self.carry_notes();
     }
 
-    fn unfollow_all(&mut self) {
-        self.carrier.indices().into_iter().for_each(|slot| self.carrier.unfollow(slot));
+    fn close_all(&mut self) {
+        self.carrier.numbers().into_iter().for_each(|stream| self.carrier.close(stream));
         self.carrier.sync.wait();
     }
 
@@ -231,10 +235,10 @@ impl Logger {
                         // What is followed goes on: it may print while it is not known any more.
                         self.log_file = None;
                         self.finishing = None;
-                        self.carrier.indices().into_iter().for_each(|slot| self.carrier.say(slot));
+                        self.carrier.numbers().into_iter().for_each(|stream| self.carrier.say(stream));
                     }
-                    Some(Feed::Follow { slot, label, sink }) => self.carrier.follow(slot, label, sink),
-                    Some(Feed::Unfollow { slot }) => self.carrier.unfollow(slot),
+                    Some(Feed::Follow { stream, label, sink }) => self.carrier.follow(stream, label, sink),
+                    Some(Feed::Ended { stream }) => self.carrier.end(stream),
                     Some(Feed::LogFile { path }) => self.open_log_file(&path),
                     Some(Feed::Leave) => {
                         // What comes behind it is the next one's.
@@ -242,7 +246,7 @@ impl Logger {
                         return;
                     }
                     Some(Feed::Finish { number }) => {
-                        self.carrier.indices().into_iter().for_each(|slot| self.carrier.drain(slot));
+                        self.carrier.numbers().into_iter().for_each(|stream| self.carrier.drain(stream));
                         self.carrier.retry(true);
                         self.finishing = Some((number, boottime_nanos() + FINISH_NANOS));
                     }

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 
 use clinit_sys::clock::boottime_nanos;
 
-use crate::carrier::{Carrier, Outlet, Slot};
+use crate::carrier::{Carrier, Outlet, Stream};
 use crate::feed::{Sink, Word};
 use crate::folder::Fault;
 use crate::held::{Dropped, Held};
@@ -22,7 +22,7 @@ const SYSLOG_HOLD_MS: u64 = 5_000;
 /// How much is dropped at once.
 const DROP_BYTES: usize = 64 * 1024;
 
-/// A slot whose lines cannot be written.
+/// A stream whose lines cannot be written.
 #[derive(Debug)]
 pub(crate) struct Trouble {
     /// What has left the FIFO; `None` while the state folder has no room for it.
@@ -67,25 +67,25 @@ pub(crate) struct Stuck {
 }
 
 impl Carrier {
-    /// Holds bytes of a slot, which begin where the note says.
+    /// Holds bytes of a stream, which begin where the note says.
     pub(crate) fn hold(&mut self, note: Note, bytes: &[u8], dropped: Dropped, fault: &Fault) {
-        let index = note.slot;
-        let Some(slot) = self.slots.get_mut(&index) else { return };
+        let number = note.stream;
+        let Some(stream) = self.streams.get_mut(&number) else { return };
         // Opened anew before it is tried again: another disk may be mounted there then.
-        if let Outlet::File(folder) = &mut slot.outlet {
+        if let Outlet::File(folder) = &mut stream.outlet {
             *folder = None;
         }
         let errno = fault.error.raw_os_error().unwrap_or(rustix::io::Errno::IO.raw_os_error());
         let now_nanos = boottime_nanos();
-        let trouble = slot.trouble.get_or_insert_with(|| Box::new(Trouble::new(errno, now_nanos)));
+        let trouble = stream.trouble.get_or_insert_with(|| Box::new(Trouble::new(errno, now_nanos)));
         trouble.held = None;
-        self.troubled.insert(index);
+        self.troubled.insert(number);
         // The beginning of a line, if there is one: it was held before.
-        let bytes = [&std::mem::take(&mut slot.partial), bytes].concat();
+        let bytes = [&std::mem::take(&mut stream.partial), bytes].concat();
         self.stuck = Some(Stuck { note, bytes, dropped });
         self.unstick();
-        self.complain(index, fault, errno);
-        self.watch(index);
+        self.complain(number, fault, errno);
+        self.watch(number);
     }
 
     /// Writes down what is to be held, if there is room for it by now.
@@ -97,12 +97,12 @@ impl Carrier {
         self.stuck = None;
         self.place.clear();
         step();
-        if let Some(slot) = self.slots.get_mut(&note.slot) {
-            match &mut slot.trouble {
+        if let Some(stream) = self.streams.get_mut(&note.stream) {
+            match &mut stream.trouble {
                 Some(trouble) => trouble.held = Some(held),
-                None => slot.trouble = Some(Box::new(Trouble::again(held))),
+                None => stream.trouble = Some(Box::new(Trouble::again(held))),
             }
-            self.troubled.insert(note.slot);
+            self.troubled.insert(note.stream);
         }
         if self.staged.set_len(0).is_ok() {
             self.staged_size = 0;
@@ -111,10 +111,10 @@ impl Carrier {
     }
 
     /// Says once of each trouble what it is; the engine hears of each change.
-    fn complain(&mut self, index: u32, fault: &Fault, errno: i32) {
-        let Some(slot) = self.slots.get_mut(&index) else { return };
-        let hold = hold_ms(&slot.sink);
-        let Some(trouble) = &mut slot.trouble else { return };
+    fn complain(&mut self, number: u64, fault: &Fault, errno: i32) {
+        let Some(stream) = self.streams.get_mut(&number) else { return };
+        let hold = hold_ms(&stream.sink);
+        let Some(trouble) = &mut stream.trouble else { return };
         let why = fault.to_string();
         let is_news = (errno, &why) != (trouble.errno, &trouble.why) || !trouble.is_said;
         // A full queue of the system's log is nothing to speak of.
@@ -127,59 +127,61 @@ impl Carrier {
                 Some(_) if trouble.is_dropping => "they are dropped meanwhile".to_owned(),
                 Some(ms) => format!("in {} s they are dropped", ms.div_ceil(1000)),
             };
-            let text = format!("{}: its lines cannot be written: {}; {then}", slot.name(), slot_why(slot));
+            let text =
+                format!("{}: its lines cannot be written: {}; {then}", stream.name(), stream_why(stream));
             self.notes.push(text);
-            self.say(index);
+            self.say(number);
         }
     }
 
-    /// Tells the engine how it is with a slot's lines.
-    pub(crate) fn say(&mut self, index: u32) {
-        let Some(slot) = self.slots.get(&index) else { return };
-        let trouble = slot.trouble.as_ref().filter(|trouble| trouble.is_said);
+    /// Tells the engine how it is with a stream's lines.
+    pub(crate) fn say(&mut self, number: u64) {
+        let Some(stream) = self.streams.get(&number) else { return };
+        let trouble = stream.trouble.as_ref().filter(|trouble| trouble.is_said);
         let word = Word::Fault {
-            slot: index,
+            stream: number,
             errno: trouble.map_or(0, |trouble| trouble.errno),
             is_dropping: trouble.is_some_and(|trouble| trouble.is_dropping),
-            dropped_lines: slot.dropped_lines,
+            dropped_lines: stream.dropped_lines,
         };
-        self.words.insert(index, word);
+        self.words.insert(number, word);
     }
 
     /// When something is to be tried again, in nanoseconds since boot.
     pub(crate) fn next_retry(&self) -> Option<u64> {
-        let troubles = self.troubled.iter().filter_map(|index| self.slots.get(index)?.trouble.as_ref());
+        let troubles = self.troubled.iter().filter_map(|number| self.streams.get(number)?.trouble.as_ref());
         troubles.map(|trouble| trouble.retry_nanos).min()
     }
 
     /// Tries again what is due, or with `all` everything.
     pub(crate) fn retry(&mut self, all: bool) {
         let now_nanos = boottime_nanos();
-        for index in self.troubled.clone() {
+        for number in self.troubled.clone() {
             if self.stuck.is_some() {
                 return;
             }
-            let trouble = self.slots.get(&index).and_then(|slot| slot.trouble.as_ref());
+            let trouble = self.streams.get(&number).and_then(|stream| stream.trouble.as_ref());
             if trouble.is_some_and(|trouble| all || trouble.retry_nanos <= now_nanos) {
-                self.retry_one(index, now_nanos);
-                self.watch(index);
+                self.retry_one(number, now_nanos);
+                self.watch(number);
             }
         }
     }
 
-    fn retry_one(&mut self, index: u32, now_nanos: u64) {
-        if self.try_held(index) {
-            self.troubled.remove(&index);
-            let was_said =
-                self.slots.get_mut(&index).and_then(|slot| slot.trouble.take()).is_some_and(|t| t.is_said);
+    fn retry_one(&mut self, number: u64, now_nanos: u64) {
+        if self.try_held(number) {
+            self.troubled.remove(&number);
+            let Some(stream) = self.streams.get_mut(&number) else { return };
+            stream.is_at_end = false;
+            let was_said = stream.trouble.take().is_some_and(|trouble| trouble.is_said);
             if was_said {
-                self.say(index);
+                self.say(number);
             }
             return;
         }
-        let Some(slot) = self.slots.get_mut(&index) else { return };
-        let hold = hold_ms(&slot.sink);
-        let Some(trouble) = &mut slot.trouble else { return };
+        let Some(stream) = self.streams.get_mut(&number) else { return };
+        let hold = hold_ms(&stream.sink);
+        let Some(trouble) = &mut stream.trouble else { return };
         trouble.pause_nanos = (trouble.pause_nanos * 2).min(RETRY_NANOS_MAX);
         trouble.retry_nanos = now_nanos + trouble.pause_nanos;
         let held_ms = now_nanos.saturating_sub(trouble.since_nanos) / 1_000_000;
@@ -188,21 +190,21 @@ impl Carrier {
         if is_over && !trouble.is_dropping && trouble.held.is_some() {
             trouble.is_dropping = true;
             trouble.is_said = true;
-            let text = format!("{}: its lines are dropped: {}", slot.name(), slot_why(slot));
+            let text = format!("{}: its lines are dropped: {}", stream.name(), stream_why(stream));
             self.notes.push(text);
         }
-        self.say(index);
+        self.say(number);
     }
 
-    /// Writes what is held of a slot, and then how much was dropped. True when nothing is held any more.
-    fn try_held(&mut self, index: u32) -> bool {
-        if let Err(fault) = self.make_ready(index) {
+    /// Writes what is held of a stream, and then how much was dropped. True when nothing is held any more.
+    fn try_held(&mut self, number: u64) -> bool {
+        if let Err(fault) = self.make_ready(number) {
             let errno = fault.error.raw_os_error().unwrap_or(rustix::io::Errno::IO.raw_os_error());
-            self.complain(index, &fault, errno);
+            self.complain(number, &fault, errno);
             return false;
         }
         loop {
-            let held = self.slots.get(&index).and_then(|slot| slot.trouble.as_ref()?.held.as_ref());
+            let held = self.streams.get(&number).and_then(|stream| stream.trouble.as_ref()?.held.as_ref());
             let Some((bytes, old, dropped)) =
                 held.and_then(|held| Some((held.bytes().ok()?, held.note, held.dropped)))
             else {
@@ -215,55 +217,55 @@ impl Carrier {
             if !self.deliver(note, &bytes, dropped) {
                 return false;
             }
-            let Some(slot) = self.slots.get_mut(&index) else { return true };
+            let Some(stream) = self.streams.get_mut(&number) else { return true };
             if dropped == Dropped::default() {
-                if slot.partial.is_empty() {
-                    Held::remove(self.folder.as_fd(), index);
+                if stream.partial.is_empty() {
+                    Held::remove(self.folder.as_fd(), number);
                     self.place.clear();
                     step();
                 }
                 return true;
             }
-            let is_mid = match &slot.outlet {
+            let is_mid = match &stream.outlet {
                 Outlet::File(folder) => folder.as_ref().is_some_and(|folder| folder.is_mid),
-                Outlet::Terminal | Outlet::Syslog(_) => !slot.partial.is_empty(),
+                Outlet::Terminal | Outlet::Syslog(_) => !stream.partial.is_empty(),
             };
-            let text = self.about(index, dropped, is_mid);
-            let Some(slot) = self.slots.get_mut(&index) else { return true };
-            slot.is_skipping = dropped.is_mid;
-            let text = [std::mem::take(&mut slot.partial), text].concat();
-            let note = Note::unwritten(self.serial, index, Source::Held, 0);
+            let text = self.about(number, dropped, is_mid);
+            let Some(stream) = self.streams.get_mut(&number) else { return true };
+            stream.is_skipping = dropped.is_mid;
+            let text = [std::mem::take(&mut stream.partial), text].concat();
+            let note = Note::unwritten(self.serial, number, Source::Held, 0);
             let note = Note { time: crate::stamp::now(), ..note };
             // From here on what was dropped is a line of text.
             let Ok(held) = Held::write(self.folder.as_fd(), note, &text, Dropped::default()) else {
                 return false;
             };
-            if let Some(trouble) = &mut slot.trouble {
+            if let Some(trouble) = &mut stream.trouble {
                 trouble.held = Some(held);
             }
         }
     }
 
     /// The line that stands in place of what was dropped.
-    fn about(&self, index: u32, dropped: Dropped, is_mid: bool) -> Vec<u8> {
-        let why = self.slots.get(&index).map_or(String::new(), |slot| slot_why(slot).to_owned());
+    fn about(&self, number: u64, dropped: Dropped, is_mid: bool) -> Vec<u8> {
+        let why = self.streams.get(&number).map_or(String::new(), |stream| stream_why(stream).to_owned());
         let Dropped { lines, bytes, .. } = dropped;
         let begin = if is_mid { "\n" } else { "" };
         format!("{begin}clinit: {lines} lines ({bytes} bytes) were dropped here: {why}\n").into_bytes()
     }
 
     /// Reads some of a FIFO and counts it. False when there is nothing to read.
-    pub(crate) fn drop_some(&mut self, index: u32) -> bool {
-        let Some(slot) = self.slots.get_mut(&index) else { return false };
-        let Some(held) = slot.trouble.as_mut().and_then(|trouble| trouble.held.as_mut()) else {
+    pub(crate) fn drop_some(&mut self, number: u64) -> bool {
+        let Some(stream) = self.streams.get_mut(&number) else { return false };
+        let Some(held) = stream.trouble.as_mut().and_then(|trouble| trouble.held.as_mut()) else {
             return false;
         };
         self.source.resize(DROP_BYTES, 0);
-        match rustix::io::read(&slot.fifo, &mut self.source[..]) {
+        match rustix::io::read(&stream.fifo, &mut self.source[..]) {
             Ok(size @ 1..) => {
                 let before = held.dropped.lines;
                 held.drop_bytes(&self.source[..size]);
-                slot.dropped_lines += held.dropped.lines - before;
+                stream.dropped_lines += held.dropped.lines - before;
                 true
             }
             Ok(_) | Err(_) => false,
@@ -271,8 +273,8 @@ impl Carrier {
     }
 }
 
-fn slot_why(slot: &Slot) -> &str {
-    slot.trouble.as_ref().map_or("", |trouble| &trouble.why)
+fn stream_why(stream: &Stream) -> &str {
+    stream.trouble.as_ref().map_or("", |trouble| &trouble.why)
 }
 
 fn hold_ms(sink: &Sink) -> Option<u64> {

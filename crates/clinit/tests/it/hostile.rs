@@ -356,7 +356,7 @@ fn a_service_cannot_read_the_daemons_state() {
         return;
     }
     let daemon = Daemon::start(&format!(
-        "web:a:run,:wait:for f in init.s.state init.s.state/journal init.s.state/out/0; do test -r $f && echo $f; \
+        "web:a:run,:wait:for f in init.s.state init.s.state/journal init.s.state/out/*; do test -r $f && echo $f; \
          done; test -w init.s && echo init.s; true\nweb:a::run_user:{STRANGER}\nweb:a::output:inherit\n"
     ));
     daemon.settle("web", "run", "DONE");

@@ -130,8 +130,11 @@ fn after_a_while_lines_are_dropped_and_counted() {
     assert!(said.contains("its lines cannot be written and are dropped"), "{said}");
     disk.make_room();
     eventually("that all is well", || daemon.entry("full")["log"]["fault"].is_null());
-    daemon.write("stop", "");
     let kept = Kept(disk.0.join("web/full"));
+    eventually("a line behind them", || {
+        kept.text().split_once(" were dropped here: ").is_some_and(|(_, rest)| rest.contains(" line "))
+    });
+    daemon.write("stop", "");
     eventually("its end", || kept.text().contains(" end "));
     let lines = kept.lines();
     let at = lines.iter().position(|line| line.starts_with("clinit: ")).unwrap();

@@ -86,6 +86,7 @@ mod status_file;
 mod stop_commands;
 mod stopping;
 mod strangers;
+mod streams;
 mod surroundings;
 mod tables;
 mod tell;

@@ -27,6 +27,7 @@ use super::ending::Ending;
 use super::finder::Finder;
 use super::hearing::Hearing;
 use super::journal::{Item, Journal};
+use super::logs::Logs;
 use super::lowering::Lowering;
 use super::notes::Notes;
 use super::packets::Packets;
@@ -157,6 +158,7 @@ impl Engine {
             keeper_pid: getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs()),
             clients: Clients::new(geteuid().as_raw()),
             tables: Tables::new(revision, sources, verdict),
+            logs: Logs::new(reviver.state().as_fd()),
             setup,
             node,
             epoll,
@@ -181,7 +183,6 @@ impl Engine {
             items: Vec::new(),
             journal_failed: false,
             status: Status { is_stale: true, ..Status::default() },
-            logs: super::logs::Logs::default(),
             slack: super::slack::Slack::default(),
             was_asked_to_end: false,
             started: memory.started.unwrap_or(now),
@@ -197,6 +198,8 @@ impl Engine {
         engine.look_up_all(&parsed.table);
         if begun_before {
             engine.remember_names();
+            // Known before anything can be forgotten.
+            engine.logs.has_new_logger();
             engine.expect_speakers();
             engine.store.regain(|id| engine.node.entry(id).map(|entry| entry.key().clone()));
             if is_next_daemon {
@@ -288,6 +291,7 @@ impl Engine {
     pub(super) fn take_items(&mut self) -> Vec<Item> {
         let mut records: Vec<Record> = Vec::new();
         self.node.take_records(&mut records);
+        self.end_streams(&records);
         let mut items = std::mem::take(&mut self.items);
         items.extend(records.into_iter().map(Item::Node));
         items

@@ -6,7 +6,6 @@ use clinit_engine::care::Listen;
 use clinit_engine::entry::State;
 use clinit_engine::event::{EntryId, Event, ExecFault, ExecStage, Exit, Generation};
 use clinit_engine::time::Instant;
-use clinit_keeper::protocol::Output;
 use rustix::io::Errno;
 
 use super::Engine;
@@ -166,8 +165,8 @@ impl Engine {
             let errno = Errno::TOOBIG.raw_os_error();
             return self.not_executed(id, generation, ExecFault { stage: ExecStage::Exec, errno }, now);
         };
-        if self.lowering.output(what.program()) == Output::Fifo {
-            self.follow(what.prints_into);
+        if let Some(owner) = what.owner {
+            self.follow(owner);
         }
         self.keeper.send_with(packet, sockets);
     }

@@ -17,7 +17,7 @@ use rustix::fs::{Mode, OFlags, openat, renameat};
 use serde::{Deserialize, Serialize};
 
 /// The version of the format, and of what it says; another one is refused.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// The file is not written anew below this size.
 const COMPACT_BYTES_MIN: u64 = 1 << 20;

@@ -68,8 +68,10 @@ pub(crate) struct Launched<'a> {
     name: String,
     /// What else its environment tells it.
     facts: Vec<(&'static str, String)>,
-    /// The slot into whose FIFO it prints.
-    pub(crate) prints_into: EntryId,
+    /// The stream into which it prints: the entry's.
+    stream: Generation,
+    /// The place of the entry; `None` when that is gone.
+    pub(crate) owner: Option<EntryId>,
     /// Whether it is the entry itself: that alone is listened to, and has sockets.
     is_entry: bool,
 }
@@ -87,7 +89,8 @@ impl<'a> Launched<'a> {
                 scope: entry.spec().policy.stop.scope,
                 name: entry.key().to_string(),
                 facts: Vec::new(),
-                prints_into: id,
+                stream: entry.stream(),
+                owner: Some(id),
                 is_entry: true,
             });
         }
@@ -101,7 +104,8 @@ impl<'a> Launched<'a> {
             scope: KillScope::Group,
             name: format!("{}-{}", task.owner(), task.errand().as_str()),
             facts: facts(task, owner.and_then(|owner| node.entry(owner))),
-            prints_into: owner.unwrap_or(id),
+            stream: task.stream(),
+            owner,
             is_entry: false,
         })
     }
@@ -313,7 +317,7 @@ impl Lowering {
             cgroup: what.program.cgroup,
             scope: scope(what.scope),
             output: self.output(what.program),
-            fifo: what.prints_into.0,
+            stream: what.stream.0,
             ready: what.ready(),
             sockets: u8::try_from(prepared.sockets).ok()?,
             hands_over: what.notifies(),

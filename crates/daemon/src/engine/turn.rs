@@ -164,7 +164,7 @@ impl Engine {
                 Event::InventoryTaken
             }
             Report::Signalled { signal } => return self.keeper_signalled(signal.into(), now),
-            Report::LoggerStarted => return self.brief_logger(),
+            Report::LoggerStarted => return self.logs.has_new_logger(),
             Report::Replaced => {
                 self.replaced = true;
                 return;
@@ -337,6 +337,7 @@ impl Engine {
         let now = now();
         self.look_at_ending(now);
         self.remember();
+        self.tell_logger();
         self.slack.weigh(self.actions.len(), now);
         for (index, action) in std::mem::take(&mut self.actions).into_iter().enumerate() {
             self.act(index, action, now);
@@ -404,7 +405,6 @@ impl Engine {
                 self.keeper.send(Order::Kill { slot, generation, scope }.encode());
             }
             Action::Release { entry, generation } => {
-                // The logger goes on reading the slot's FIFO: what was printed last may not have been read.
                 self.keeper.send(Order::Release { slot: entry.0, generation: generation.0 }.encode());
             }
             Action::Notice(notice) => {

@@ -2,7 +2,7 @@
 
 use super::{Context, Entry, GiveUp, KILL_AGAIN, Outcome, PauseReason, SPAWN_RETRY, State, Wish};
 use crate::care::{Errand, Failing, Failover, Readiness, Restart};
-use crate::event::{Action, Exit, Next, Notice};
+use crate::event::{Action, Exit, Generation, Next, Notice};
 use crate::spec::{Mode, ThrottlePolicy};
 use crate::time::Instant;
 
@@ -25,12 +25,20 @@ impl Entry {
     fn next_life(&mut self, cx: &mut Context<'_>) {
         cx.generations.0 += 1;
         self.generation = *cx.generations;
+        self.begin_stream();
         self.again = None;
         if self.spec.mode == Mode::Respawn {
             self.throttle.started(self.spec.policy.throttle, cx.now);
         }
         self.order_spawn(cx);
         self.enter(State::Starting, cx);
+    }
+
+    /// The first life that is known of names the stream.
+    pub(crate) fn begin_stream(&mut self) {
+        if self.stream == Generation::default() {
+            self.stream = self.generation;
+        }
     }
 
     pub(super) fn order_spawn(&self, cx: &mut Context<'_>) {

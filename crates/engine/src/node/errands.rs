@@ -64,7 +64,7 @@ impl Node {
             Errand::Failure => (care.on_failure.clone(), Some(TELLING_TIME)),
         };
         let Some(command) = command else { return };
-        let (key, program) = (entry.key.clone(), Arc::clone(&entry.spec.program));
+        let (key, program, stream) = (entry.key.clone(), Arc::clone(&entry.spec.program), entry.stream);
         self.generations.0 += 1;
         let task = Task {
             owner: key,
@@ -75,6 +75,7 @@ impl Node {
             failing,
             state: TaskState::Starting,
             generation: self.generations,
+            stream,
             pid: None,
             kill_at: time.map(|time| now + time),
             unverified: false,
@@ -162,9 +163,12 @@ impl Node {
         if came.is_gone {
             out.push(Action::Release { entry: id, generation });
             self.timers.change(id, task.kill_at, None);
-            self.tasks.remove(&id);
+            let task = self.tasks.remove(&id);
             self.free.push(id);
             self.forget_place(id, generation);
+            if let Some(task) = task {
+                self.end_stream(&task.owner, task.stream);
+            }
         }
         if let Some((exit, owner)) = told {
             if let Some(entry) = self.entries[owner.0 as usize].as_mut() {
@@ -207,6 +211,7 @@ impl Node {
             failing: record.failing,
             state: record.state,
             generation: record.generation,
+            stream: record.stream,
             pid: record.pid,
             kill_at: record.kill_at,
             unverified: true,
@@ -267,6 +272,7 @@ pub(super) fn task_record(id: EntryId, task: &Task) -> Record {
         failing: task.failing,
         state: task.state,
         generation: task.generation,
+        stream: task.stream,
         pid: task.pid,
         kill_at: task.kill_at,
     }))

@@ -373,6 +373,17 @@ impl Node {
         }
         self.leave_tasks(&entry);
         self.forget_place(id, entry.generation);
+        self.end_stream(&entry.key, entry.stream);
+    }
+
+    /// An entry is gone, or a command that ran for one: nobody is left who prints its stream if that was the last.
+    fn end_stream(&mut self, key: &EntryKey, stream: Generation) {
+        let entry = self.entry_id(key).and_then(|id| self.entry(id));
+        let has_entry = entry.is_some_and(|entry| entry.stream == stream);
+        let was_begun = stream != Generation::default();
+        if was_begun && !has_entry && self.tasks.values().all(|task| task.stream != stream) {
+            self.once.push(Record::StreamEnded(stream));
+        }
     }
 
     /// What had this place is gone.
@@ -447,6 +458,7 @@ fn entry_record(id: EntryId, entry: &Entry) -> Record {
         state: entry.state,
         since: entry.since,
         generation: entry.generation,
+        stream: entry.stream,
         pid: entry.pid,
         throttle: entry.throttle.clone(),
         history: entry.history,

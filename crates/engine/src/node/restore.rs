@@ -36,6 +36,7 @@ impl Node {
                 }
                 Record::Group(group) => drop(groups.insert(group.name.clone(), group)),
                 Record::GroupForgotten(name) => drop(groups.remove(&name)),
+                Record::StreamEnded(_) => {}
                 Record::Generation(generation) => node.generations = node.generations.max(generation),
                 Record::Halting => node.goal = Goal::Halt,
             }
@@ -117,7 +118,7 @@ impl Node {
         };
         entry.state = record.state;
         entry.since = record.since;
-        entry.generation = record.generation;
+        (entry.generation, entry.stream) = (record.generation, record.stream);
         entry.pid = record.pid;
         entry.throttle = record.throttle;
         entry.hold = record.hold;
@@ -157,6 +158,7 @@ impl Node {
         let (deadline, group) = (entry.deadline(), entry.group);
         let (leaving, unconfirmed) = (entry.is_leaving(), entry.is_unconfirmed());
         entry.generation = generation;
+        entry.begin_stream();
         entry.state = State::Starting;
         entry.unverified = true;
         (entry.again, entry.vigil) = (None, None);
