@@ -10,14 +10,14 @@ use std::os::fd::AsFd;
 
 use clinit_sys::proc::{self, Look, TICK_NANOS};
 use clinit_sys::slots::Slot;
-use clinit_sys::{cgroup::Cgroup, clock, reap, signals, slots};
+use clinit_sys::{cgroup::Cgroup, reap, slots};
 use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::children::{flag, state};
 use crate::run::{ADOPTED, Keeper};
-use crate::{kin, ready};
+use crate::{kin, ready, scope};
 
 /// Whose a number is.
 enum Whose {
@@ -89,7 +89,6 @@ impl Keeper {
                         self.children.leftovers.push(index);
                     }
                     Whose::Ours | Whose::Nobodys | Whose::Unknown => {
-                        child.leftover_since = clock::boottime_nanos();
                         self.children.leftovers.push(index);
                     }
                 },
@@ -171,10 +170,11 @@ impl Keeper {
 /// # Errors
 /// The file cannot be read, or is none of this version's.
 pub fn living(file: &mut impl std::io::Read) -> std::io::Result<Vec<u32>> {
+    let look = scope::CloseLook::default();
     let lives = |slot: &Slot| match slot.state() {
         state::LIVE => slot.pid() != 0 && matches!(whose_main(slot), Whose::Ours | Whose::Unknown),
         state::LEFTOVER => {
-            kin::groups(slot).any(signals::group_exists) && !matches!(whose(slot), Whose::Strangers)
+            kin::groups(slot).any(|group| look.lives(group)) && !matches!(whose(slot), Whose::Strangers)
         }
         _ => false,
     };

@@ -71,8 +71,6 @@ pub(crate) struct Child {
     /// A duplicate of its descriptor for readiness, until it was heard.
     pub(crate) ready: Option<OwnedFd>,
     pub(crate) owed: Owed,
-    /// Since when only leftovers of it live, in nanoseconds since boot.
-    pub(crate) leftover_since: u64,
 }
 
 /// All slots with what is held for them, and the queue of what the engine is owed.

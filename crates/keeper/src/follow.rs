@@ -94,7 +94,6 @@ impl Keeper {
         child.pidfd = Some(pidfd);
         // Watched through its handle, like one that another keeper has started: it need not be our child yet.
         child.adopted = true;
-        child.leftover_since = 0;
         // What it is owed of the process before is overtaken.
         child.owed.ended = false;
         child.owed.emptied = false;

@@ -250,7 +250,6 @@ impl Keeper {
         child.adopted = false;
         child.pidfd = None;
         child.ready = None;
-        child.leftover_since = 0;
         if !order.cgroup && order.scope != Scope::Cgroup {
             child.cgroup = None;
         } else if let (None, Some(cgroups)) = (&child.cgroup, self.nursery.cgroups()) {

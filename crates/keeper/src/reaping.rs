@@ -7,7 +7,7 @@ use rustix::event::epoll;
 use crate::children::{flag, scope as scope_of, state};
 use crate::protocol::Ending;
 use crate::run::Keeper;
-use crate::scope;
+use crate::scope::{self, CloseLook};
 
 impl Keeper {
     /// Reaps everything that has ended.
@@ -27,7 +27,6 @@ impl Keeper {
 
     /// The main process of a slot has ended; `bury` gives its number back.
     pub(crate) fn end(&mut self, index: u32, ended: Option<Ended>, bury: impl FnOnce()) {
-        let now_nanos = clock::boottime_nanos();
         let Some((slot, child)) = self.children.get(index) else { return bury() };
         let scope = scope_of(slot);
         let by_itself = slot.flags() & (flag::STOPPED | flag::KILLED) == 0;
@@ -49,32 +48,41 @@ impl Keeper {
             // A child that has not yet exec'd may hold it open.
             let _watched_no_more = epoll::delete(&self.epoll, &pidfd);
         }
-        child.leftover_since = now_nanos;
         slot.set_ending(ending.to_words().0);
-        if scope::has_leftovers(slot, child, scope, now_nanos) {
-            slot.set_state(state::LEFTOVER);
+        let has_leftovers = scope::has_leftovers(slot, child, scope, &signals::group_exists);
+        slot.set_state(if has_leftovers { state::LEFTOVER } else { state::ENDED });
+        if has_leftovers {
             self.children.leftovers.push(index);
-        } else {
-            slot.set_state(state::ENDED);
+            // They may be zombies alone, of which nobody tells.
+            self.look_closely_soon();
         }
         self.children.owe(index, |owed| owed.ended = true);
     }
 
-    /// Finds out which slots have emptied. Called whenever a child ended, and now and then while there are
-    /// leftovers: not every one of them has to be a child of the keeper.
+    /// Finds out which slots have emptied, whenever a child has ended.
     pub(crate) fn look_after_leftovers(&mut self) {
+        self.forget_emptied(&signals::group_exists);
+    }
+
+    /// Finds out more closely, now and then: not every leftover has to be a child of the keeper, and those that are not
+    /// may have ended although their process group is there.
+    pub(crate) fn look_closely_after_leftovers(&mut self) {
+        let look = CloseLook::default();
+        self.forget_emptied(&|group| look.lives(group));
+    }
+
+    fn forget_emptied(&mut self, lives: &dyn Fn(u32) -> bool) {
         self.children.look_after_groups();
         if self.children.leftovers.is_empty() {
             return;
         }
-        let now_nanos = clock::boottime_nanos();
         let mut waiting = std::mem::take(&mut self.children.leftovers);
         waiting.retain(|&index| {
             let Some((slot, child)) = self.children.get(index) else { return false };
             if slot.state() != state::LEFTOVER {
                 return false;
             }
-            if scope::has_leftovers(slot, child, scope_of(slot), now_nanos) {
+            if scope::has_leftovers(slot, child, scope_of(slot), lives) {
                 return true;
             }
             slot.set_state(state::ENDED);

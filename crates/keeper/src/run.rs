@@ -306,6 +306,13 @@ impl Keeper {
         }
     }
 
+    /// There are other leftovers: the next look is not put off any longer.
+    pub(crate) fn look_closely_soon(&mut self) {
+        let soon_nanos = clock::boottime_nanos() + LEFTOVERS_NANOS;
+        self.leftovers_pause_nanos = LEFTOVERS_NANOS;
+        self.leftovers_due_nanos = self.leftovers_due_nanos.min(soon_nanos);
+    }
+
     /// What nobody tells us of is looked at now and then.
     fn look_again(&mut self) {
         let now_nanos = clock::boottime_nanos();
@@ -313,7 +320,7 @@ impl Keeper {
             self.leftovers_pause_nanos = LEFTOVERS_NANOS;
             self.leftovers_due_nanos = now_nanos + LEFTOVERS_NANOS;
         } else if now_nanos >= self.leftovers_due_nanos {
-            self.look_after_leftovers();
+            self.look_closely_after_leftovers();
             self.leftovers_pause_nanos = (self.leftovers_pause_nanos * 2).min(LEFTOVERS_NANOS_MAX);
             self.leftovers_due_nanos = now_nanos + self.leftovers_pause_nanos;
         }

@@ -1,5 +1,7 @@
 //! Whom a signal reaches, and whether anybody is left there.
 
+use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::os::fd::AsFd;
 
 use clinit_sys::slots::Slot;
@@ -11,9 +13,6 @@ use crate::protocol::Scope;
 
 const SIGKILL: i32 = 9;
 const SIGCONT: i32 = 18;
-
-/// How long after a KILL zombies that nobody reaps are no longer waited for.
-const ZOMBIES_NANOS: u64 = 2_000_000_000;
 
 /// Sends `signal`, and CONT behind it, so that a stopped process can act on it.
 pub(crate) fn stop(slot: &Slot, child: &Child, scope: Scope, signal: i32) {
@@ -67,8 +66,8 @@ fn send_to_main(slot: &Slot, child: &Child, signal: i32) {
     }
 }
 
-/// Whether anybody of the scope lives, after the main process has ended.
-pub(crate) fn has_leftovers(slot: &Slot, child: &Child, scope: Scope, now_nanos: u64) -> bool {
+/// Whether anybody of the scope lives, after the main process has ended; `lives` tells it of a process group.
+pub(crate) fn has_leftovers(slot: &Slot, child: &Child, scope: Scope, lives: &dyn Fn(u32) -> bool) -> bool {
     let is_left_alone = slot.flags() & (flag::STOPPED | flag::KILLED) == 0;
     if let (true, true, Some((cgroup, _))) =
         (slot.flags() & flag::HANDS_OVER != 0, is_left_alone, &child.cgroup)
@@ -79,15 +78,20 @@ pub(crate) fn has_leftovers(slot: &Slot, child: &Child, scope: Scope, now_nanos:
     match (scope, &child.cgroup) {
         (Scope::Main, _) => false,
         (Scope::Cgroup, Some((cgroup, _))) => cgroup.is_populated(),
-        (Scope::Group | Scope::Cgroup, _) => {
-            let groups: Vec<u32> = kin::groups(slot).filter(|&group| signals::group_exists(group)).collect();
-            if groups.is_empty() {
-                return false;
-            }
-            // Zombies count as members. Ours are reaped at once; those of a living stranger may stay.
-            let killed = slot.flags() & flag::KILLED != 0;
-            let long = now_nanos.saturating_sub(child.leftover_since) > ZOMBIES_NANOS;
-            !(killed && child.leftover_since != 0 && long) || groups.into_iter().any(proc::group_has_living)
-        }
+        (Scope::Group | Scope::Cgroup, _) => kin::groups(slot).any(lives),
+    }
+}
+
+/// A closer look at process groups, which sees zombies: those of a stranger's children, and of services that were
+/// adopted, are not ours to reap and may stay. Ours are as good as alive: their end is told when they are reaped. It is taken when somebody asks, and twice: a process may be made just
+/// where it was looked already, and who made it end just before it is looked there.
+#[derive(Debug, Default)]
+pub(crate) struct CloseLook([OnceCell<HashSet<u32>>; 2]);
+
+impl CloseLook {
+    /// Whether a process group has a member that has not ended.
+    pub(crate) fn lives(&self, group: u32) -> bool {
+        let is_dead = |dead: &OnceCell<HashSet<u32>>| dead.get_or_init(proc::dead_groups).contains(&group);
+        signals::group_exists(group) && !self.0.iter().all(is_dead)
     }
 }

@@ -1,5 +1,6 @@
 //! What /proc tells of a process (proc_pid_stat(5)).
 
+use std::collections::HashSet;
 use std::fs;
 
 /// What is needed of `/proc/PID/stat`.
@@ -85,14 +86,17 @@ fn parse_users(text: &[u8]) -> Option<[u32; 3]> {
     Some([next()?, next()?, next()?])
 }
 
-/// Whether a process group has a member that has not ended. Reads all of /proc: for the rare case only.
+/// The process groups of which only zombies are left, as far as can be seen, and such as others have to reap. Reads
+/// all of /proc: for the rare case only.
 #[must_use]
-pub fn group_has_living(leader: u32) -> bool {
-    let Ok(processes) = fs::read_dir("/proc") else { return true };
-    processes
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter_map(stat)
-        .any(|stat| stat.group == leader && !stat.is_zombie())
+pub fn dead_groups() -> HashSet<u32> {
+    let processes = fs::read_dir("/proc").into_iter().flatten();
+    let numbers = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let own = std::process::id();
+    let is_dead = |stat: &Stat| stat.is_zombie() && stat.parent != own;
+    let (dead, living): (Vec<Stat>, Vec<Stat>) = numbers.filter_map(stat).partition(is_dead);
+    let living: HashSet<u32> = living.iter().map(|stat| stat.group).collect();
+    dead.iter().map(|stat| stat.group).filter(|group| !living.contains(group)).collect()
 }
 
 #[cfg(test)]
@@ -122,6 +126,6 @@ mod tests {
     fn this_process_is_there_and_lives() {
         let stat = stat(std::process::id()).unwrap();
         assert!(!stat.is_zombie());
-        assert!(group_has_living(stat.group));
+        assert!(!dead_groups().contains(&stat.group));
     }
 }

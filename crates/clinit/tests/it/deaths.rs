@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::command::finish;
+use crate::command::{CLINIT, finish};
 use crate::daemon::Daemon;
-use crate::place::number;
+use crate::place::{Place, number};
 use crate::process::{is_alive, is_gone, kill, parent, send, state};
 use crate::script::slow;
 use crate::wait::{eventually, wait_for};
@@ -268,4 +268,42 @@ fn an_engine_that_was_stopped_for_a_second_goes_on() {
     send(engine, Signal::CONT);
     finish(waiting).is(0, "web 2 DONE\n", "");
     assert_eq!((daemon.pid("httpd"), daemon.role_pid("engine")), (httpd, engine));
+}
+
+/// Names its place to the process under which nobody reaps what has lost its parent.
+const NEGLIGENT: &str = "CLINIT_IT_NEGLIGENT";
+
+/// Not a test by itself: that process.
+#[test]
+fn one_that_reaps_nobody() {
+    let Some(words) = std::env::var_os(NEGLIGENT) else { return };
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
+    let mut daemon = std::process::Command::new(words);
+    daemon.env_remove(NEGLIGENT).args(["-c", "cltab", "-s", "init.s", "-d"]);
+    daemon.status().unwrap();
+    // Until the place is cleared.
+    loop {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn a_successor_does_not_wait_for_zombies_that_nobody_reaps() {
+    let place = Place::new(
+        "web:a:1,:respawn:exec sleep 1000\nweb:b:1,:respawn:sleep 1000 & wait\nweb:::stop_timeout:infinity\n",
+    );
+    let mut command = crate::command::program(std::env::current_exe().unwrap().to_str().unwrap());
+    command.args(["--exact", "deaths::one_that_reaps_nobody"]).env(NEGLIGENT, CLINIT);
+    command.current_dir(place.path(""));
+    let daemon = Daemon::by(place, &mut command);
+    daemon.settle("web", "1", "DONE");
+    let (a, b, keeper) = (daemon.pid("a"), daemon.pid("b"), daemon.role_pid("keeper"));
+    send(keeper, Signal::KILL);
+    successor(&daemon, "keeper", keeper);
+    settled(&daemon, "1");
+    // It is started again, and then stopped.
+    send(a, Signal::KILL);
+    eventually("another life", || daemon.entry("a")["restarts"] == 1);
+    daemon.settle("web", "2", "DONE");
+    assert_eq!([state(a), state(b)], [Some('Z'); 2], "nobody has reaped them");
 }
