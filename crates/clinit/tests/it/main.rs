@@ -2,10 +2,11 @@
 //!
 //! | file | room for |
 //! |---|---|
-//! | `place`, `kept`, `daemon`, `command`, `process`, `script`, `wait`, `lives`, `wire`, `cgroup2`, `user` | tools |
+//! | `place`, `kept`, `daemon`, `guard`, `command`, `process`, `script`, `wait`, `lives`, `wire`, `cgroup2`, `user` | tools |
 //! | `speaker`, `crowd` | services of tests |
 //! | `levels`, `modes`, `throttle`, `newest`, `stopping`, `leftovers` | what a table means |
 //! | `rereading`, `refusing`, `drop_in` | tables that change |
+//! | `logs`, `logs_full`, `logs_verb`, `streams` | what entries print |
 //! | `child`, `cgroups`, `exec`, `surroundings`, `identity` | what a service is started with |
 //! | `notify`, `listening` | what services say, and where they listen |
 //! | `care`, `health`, `failover`, `restarts`, `stop_commands`, `graph`, `misbehaving`, `care_deaths` | how entries are looked after |
@@ -25,6 +26,7 @@ mod cgroup2;
 mod command;
 mod crowd;
 mod daemon;
+mod guard;
 mod kept;
 mod lives;
 mod place;

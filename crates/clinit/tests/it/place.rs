@@ -38,6 +38,11 @@ impl Place {
         place
     }
 
+    /// The folder of a test that is no more.
+    pub(crate) fn at(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
     /// A file here.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::Signal;
 
 use crate::daemon::Daemon;
+use crate::guard::Guard;
 use crate::place::Place;
 use crate::process::{all, parent, send};
 use crate::user::can_be_stranger;
@@ -46,7 +47,7 @@ fn account(name: &str) -> u32 {
 }
 
 /// The example with ports and a folder of this test's own.
-fn site(nginx: u16, redis: u16) -> Daemon {
+fn site(nginx: u16, redis: u16) -> (Guard, Daemon) {
     let place = Place::new("");
     let folder = place.path("site").display().to_string();
     let own = |text: String| {
@@ -61,7 +62,8 @@ fn site(nginx: u16, redis: u16) -> Daemon {
     place.write_table(&own(fs::read_to_string(examples().join("web.cltab")).unwrap()));
     let mut command = place.command();
     command.args(["-s", "init.s", "up", "cltab"]);
-    Daemon::by(place, &mut command)
+    let guard = Guard::over(&place);
+    (guard, Daemon::by(place, &mut command))
 }
 
 #[test]
@@ -70,7 +72,7 @@ fn the_site_comes_up_in_order_serves_pages_and_leaves_nothing() {
         return;
     }
     let (nginx, redis) = (free_port(), free_port());
-    let daemon = site(nginx, redis);
+    let (_guard, daemon) = site(nginx, redis);
     daemon.wait_group("web", "start", "DONE");
     for tag in ["redis", "worker", "nginx"] {
         assert_eq!(daemon.entry(tag)["state"], "ready", "{tag}");
