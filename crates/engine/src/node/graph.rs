@@ -44,35 +44,53 @@ impl Graph {
         if graph.before.is_empty() {
             return None;
         }
+        graph.find_followers();
         graph.sort(members);
-        for (&member, links) in &graph.before {
-            for link in links {
-                graph.followers.entry(link.to).or_default().push(member);
-            }
-        }
         Some(graph)
     }
 
+    fn find_followers(&mut self) {
+        self.followers.clear();
+        for (&member, links) in &self.before {
+            for link in links {
+                self.followers.entry(link.to).or_default().push(member);
+            }
+        }
+    }
+
+    /// Finds the order, in rounds: in each comes, in file order, whoever stands behind all that it follows. What is left
+    /// when nobody can come any more is a cycle, or follows one.
     fn sort(&mut self, members: &[EntryId]) {
-        let mut placed = BTreeSet::new();
-        let mut left: Vec<EntryId> = members.to_vec();
-        while !left.is_empty() {
-            let before = left.len();
-            left.retain(|member| {
-                let links = self.before.get(member).map_or(&[][..], Vec::as_slice);
-                let is_free = links.iter().all(|link| placed.contains(&link.to));
-                if is_free {
-                    placed.insert(*member);
-                    self.order.push(*member);
-                }
-                !is_free
-            });
-            if left.len() == before {
-                for member in &left {
-                    self.before.entry(*member).or_default().retain(|link| placed.contains(&link.to));
+        let places: BTreeMap<EntryId, usize> = members.iter().copied().zip(0..).collect();
+        let mut missing: BTreeMap<EntryId, usize> =
+            self.before.iter().map(|(&member, links)| (member, links.len())).collect();
+        let mut rounds = vec![0_usize; members.len()];
+        let mut free: Vec<EntryId> =
+            members.iter().filter(|member| !missing.contains_key(member)).copied().collect();
+        while let Some(member) = free.pop() {
+            let place = places[&member];
+            for follower in self.followers.get(&member).map_or(&[][..], Vec::as_slice) {
+                // One that stands further up in the file comes in the next round.
+                let behind = places[follower];
+                rounds[behind] = rounds[behind].max(rounds[place] + usize::from(behind < place));
+                if let Some(missing) = missing.get_mut(follower) {
+                    *missing -= 1;
+                    if *missing == 0 {
+                        free.push(*follower);
+                    }
                 }
             }
         }
+        missing.retain(|_, missing| *missing > 0);
+        for member in missing.keys() {
+            rounds[places[member]] = usize::MAX;
+            self.before.entry(*member).or_default().retain(|link| !missing.contains_key(&link.to));
+        }
+        if !missing.is_empty() {
+            self.find_followers();
+        }
+        self.order = members.to_vec();
+        self.order.sort_by_key(|member| rounds[places[member]]);
     }
 }
 
@@ -84,9 +102,10 @@ impl Node {
             return;
         }
         let (name, members) = (group.name.clone(), group.members.clone());
+        let among: BTreeSet<EntryId> = members.iter().copied().collect();
         let place = |tag: &Tag| {
             self.entry_id(&EntryKey { group: name.clone(), tag: tag.clone() })
-                .filter(|place| members.contains(place))
+                .filter(|place| among.contains(place))
         };
         let links = |member: EntryId| {
             let links = self.entry(member).and_then(|entry| entry.spec.links.clone());
@@ -175,17 +194,20 @@ impl Node {
 
     /// One that had to leave has: those that it follows may be next.
     pub(super) fn let_leave(&mut self, id: u32, member: EntryId, now: Instant, out: &mut Vec<Action>) {
-        let graph = self.groups[id as usize].as_ref().and_then(|group| group.graph.as_ref());
-        let Some(links) = graph.and_then(|graph| graph.before.get(&member)) else { return };
-        let before: Vec<EntryId> = links.iter().map(|link| link.to).collect();
-        for other in before {
-            let waits = self.entry(other).is_some_and(|entry| entry.postponed);
-            if waits && !self.is_followed_out(id, other) {
-                self.postpone(other, false);
-                self.apply(other, EntryEvent::Stop, now, out);
-                self.turn_over(other);
-                // It may have gone at once.
-                self.let_leave(id, other, now, out);
+        let mut gone = vec![member];
+        while let Some(member) = gone.pop() {
+            let graph = self.groups[id as usize].as_ref().and_then(|group| group.graph.as_ref());
+            let Some(links) = graph.and_then(|graph| graph.before.get(&member)) else { continue };
+            let before: Vec<EntryId> = links.iter().map(|link| link.to).collect();
+            for other in before {
+                let waits = self.entry(other).is_some_and(|entry| entry.postponed);
+                if waits && !self.is_followed_out(id, other) {
+                    self.postpone(other, false);
+                    self.apply(other, EntryEvent::Stop, now, out);
+                    self.turn_over(other);
+                    // It may have gone at once.
+                    gone.push(other);
+                }
             }
         }
     }
@@ -259,6 +281,49 @@ impl Node {
         let after = entry.is_leaving();
         if let Some(group) = self.groups[entry.group as usize].as_mut() {
             super::count(&mut group.leaving, before, after);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rounds as they are told of, one after the other.
+    fn in_rounds(members: &[EntryId], links: &BTreeMap<EntryId, Vec<EntryId>>) -> Vec<EntryId> {
+        let (mut order, mut left) = (Vec::new(), members.to_vec());
+        loop {
+            let before = left.len();
+            left.retain(|member| {
+                let is_free = links[member].iter().all(|to| order.contains(to));
+                order.extend(is_free.then_some(*member));
+                !is_free
+            });
+            if left.len() == before {
+                order.extend(left);
+                return order;
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_of_every_small_group_is_that_of_the_rounds() {
+        // Not in the order of their places.
+        let members = [2, 0, 3, 1].map(EntryId);
+        let pairs: Vec<(EntryId, EntryId)> =
+            members.iter().flat_map(|&a| members.map(|b| (a, b))).filter(|(a, b)| a != b).collect();
+        for graph in 1_u32..1 << pairs.len() {
+            let mut links: BTreeMap<EntryId, Vec<EntryId>> = members.map(|id| (id, Vec::new())).into();
+            for (_, (from, to)) in pairs.iter().enumerate().filter(|(bit, _)| graph & (1 << bit) != 0) {
+                links.entry(*from).or_default().push(*to);
+            }
+            let of = |id| links[&id].iter().map(|&to| Link { to, requires: false }).collect();
+            let made = Graph::new(&members, of).unwrap();
+            assert_eq!(made.order, in_rounds(&members, &links), "{links:?}");
+            let place = |id: EntryId| made.order.iter().position(|&other| other == id);
+            for (member, links) in &made.before {
+                assert!(links.iter().all(|link| place(link.to) < place(*member)), "{made:?}");
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use clinit_engine::Event;
+use clinit_engine::entry::State;
 use clinit_engine::event::{Action, EntryId, Exit};
 
 use crate::stage::{Stage, group, level, table};
@@ -146,4 +147,32 @@ fn a_thousand_groups_do_not_slow_each_other_down() {
         stage.reread(&text);
         assert_eq!(stage.did().matches("spawn").count(), 1_000);
     });
+}
+
+/// As long as the table takes them: so many rounds, or so many calls within each other, end no more.
+#[test]
+fn a_chain_of_a_hundred_thousand_that_is_written_backwards_starts_and_stops() {
+    let mut text = String::new();
+    for n in (0..100_000).rev() {
+        writeln!(text, "g:t{n}:1:once:command").unwrap();
+        if n > 0 {
+            writeln!(text, "g:t{n}::after:t{}", n - 1).unwrap();
+        }
+    }
+    let mut crowd = Crowd::new(&text);
+    let last = EntryId(0);
+    crowd.tell("1");
+    crowd.play();
+    let spawned = crowd.node.entry(last).unwrap().generation();
+    assert_eq!(spawned.0, 100_000, "the first line comes last");
+    for id in (1..100_000).map(EntryId) {
+        let generation = crowd.node.entry(id).unwrap().generation();
+        crowd.happens(Event::Exited { entry: id, generation, exit: Exit::Code(0), leftovers: false });
+    }
+    crowd.out.clear();
+    // All others leave when the last one has.
+    crowd.tell("2");
+    assert_eq!(crowd.out.iter().filter(|action| matches!(action, Action::Stop { .. })).count(), 1);
+    crowd.play();
+    assert!(crowd.node.entries().all(|(_, entry)| entry.state() == State::Down));
 }

@@ -1,7 +1,8 @@
 //! A node on a stage: told things in a few words, and asked what it did about them.
 //!
-//! A table is written `group:tag:levels:mode:command`, a group's property `group::initdefault:level`. Tags
-//! are unique, so that an entry is named by its tag alone; several are named in one word, `"a b"`.
+//! A table is written `group:tag:levels:mode:command`, a group's property `group::initdefault:level`, the links of an
+//! entry `group:tag::after:tags` behind its line. Tags are unique, so that an entry is named by its tag alone; several
+//! are named in one word, `"a b"`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,6 +51,7 @@ pub(crate) fn table(text: &str) -> Table {
         match (tag, levels) {
             ("", "initdefault") => table.groups[place].initdefault = Some(level(word)),
             ("", _) => {}
+            (_, "") => link(table.groups[place].entries.last_mut().unwrap(), word, command),
             _ => table.groups[place].entries.push(entry(tag, levels, word, command)),
         }
     }
@@ -72,6 +74,17 @@ fn entry(tag: &str, levels: &str, word: &str, command: &str) -> EntrySpec {
         policy: Arc::default(),
         links: None,
     }
+}
+
+fn link(entry: &mut EntrySpec, word: &str, tags: &str) {
+    let tags = || tags.split(' ').map(|tag| Tag::new(tag).unwrap()).collect();
+    let mut links = entry.links.as_deref().cloned().unwrap_or_default();
+    match word {
+        "after" => links.after = tags(),
+        "requires" => links.requires = tags(),
+        _ => panic!("no link {word:?}"),
+    }
+    entry.links = Some(Arc::new(links));
 }
 
 impl Stage {
