@@ -117,6 +117,8 @@ pub struct Entry {
     pub(crate) blocked: bool,
     /// It is to leave, and waits for those that follow it to leave first.
     pub(crate) postponed: bool,
+    /// It is to leave and to come back: people want that, or what it requires leaves and comes back.
+    pub(crate) renewed: bool,
     pub(crate) state: State,
     pub(crate) since: Instant,
     /// It is being stopped because of this, and started again when it is gone.
@@ -169,6 +171,7 @@ impl Entry {
             hold: Hold::Free,
             blocked: false,
             postponed: false,
+            renewed: false,
             state: State::Down,
             since: now,
             again: None,
@@ -268,6 +271,12 @@ impl Entry {
     #[must_use]
     pub fn is_postponed(&self) -> bool {
         self.postponed
+    }
+
+    /// Whether it leaves, and comes back when it has left.
+    #[must_use]
+    pub fn is_renewed(&self) -> bool {
+        self.has_to_leave() && self.wanted
     }
 
     /// The machine. Events of another generation do not get here.
@@ -437,6 +446,7 @@ impl Entry {
         }
         self.state = state;
         self.postponed &= state != State::Down;
+        self.renewed &= state != State::Down;
         self.dirty = true;
     }
 

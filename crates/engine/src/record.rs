@@ -68,6 +68,9 @@ pub struct EntryRecord {
     /// It goes down in order to come back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<Failing>,
+    /// It leaves because it is to come back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub renewed: bool,
     /// The restarts that still count.
     #[serde(default, skip_serializing_if = "Throttle::is_empty")]
     pub retries: Throttle,

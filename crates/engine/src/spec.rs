@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::care::{Care, Links, Listen, NOTHING, Readiness};
 use crate::logging::Logging;
-use crate::name::{GroupName, Level, Tag};
+use crate::name::{EntryKey, GroupName, Level, Tag};
 use crate::surroundings::Surroundings;
 
 /// The whole table, in file order.
@@ -31,6 +31,13 @@ pub struct GroupSpec {
     pub initdefault: Option<Level>,
     /// Its entries in file order.
     pub entries: Vec<EntrySpec>,
+}
+
+impl GroupSpec {
+    /// The full name of one of its entries.
+    pub(crate) fn key(&self, entry: &EntrySpec) -> EntryKey {
+        EntryKey { group: self.name.clone(), tag: entry.tag.clone() }
+    }
 }
 
 /// One entry of the table.

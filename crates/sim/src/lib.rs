@@ -31,6 +31,7 @@ mod moment;
 mod operator;
 mod process;
 mod promises;
+mod renewal;
 mod rest;
 mod restart;
 mod rng;

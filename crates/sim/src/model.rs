@@ -55,6 +55,8 @@ pub(crate) struct Model {
     pub(crate) wanted: BTreeMap<EntryKey, Content>,
     /// Who was started since it was last wanted anew.
     pub(crate) started: BTreeMap<EntryKey, Content>,
+    /// Who is to leave and come back, because people want that or because of one that it requires.
+    pub(crate) renewed: BTreeSet<EntryKey>,
     pub(crate) lives: BTreeMap<EntryId, Life>,
     pub(crate) newest: Generation,
     /// When respawning entries started, since they were told to or were last made to pause.
@@ -128,6 +130,7 @@ impl Model {
             Event::InventoryTaken | Event::TimePassed => return,
         }
         self.want();
+        self.renew(before);
     }
 
     fn obey(&mut self, entry: &Before, order: Order) {
@@ -155,6 +158,10 @@ impl Model {
         self.watches.restarts.remove(key);
         if starts_anew {
             self.started.remove(key);
+        }
+        let nothing_runs = matches!(entry.state, State::Pausing { .. } | State::GivenUp { .. });
+        if order == Order::Restart || (starts_anew && !nothing_runs) {
+            self.renewed.insert(key.clone());
         }
     }
 
@@ -268,6 +275,7 @@ impl Model {
             }
         }
         self.note_ends(step);
+        self.note_renewed(step);
     }
 
     /// What ceased to be in a step.
@@ -314,6 +322,7 @@ impl Model {
         if step.is_fresh(id) {
             self.starts.remove(&key);
             self.started.insert(key.clone(), content.clone());
+            self.renewed.remove(&key);
         }
         if spec.mode == Mode::Respawn {
             // No more are remembered than count: a policy that is widened later does not look further back.

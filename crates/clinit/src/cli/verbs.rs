@@ -91,7 +91,7 @@ pub const VERBS: &[Verb] = &[
     Verb {
         name: "restart",
         usage: Some("GROUP | GROUP/TAG | TAG [--timeout SECONDS]"),
-        about: "stop entries that run, then start them",
+        about: "stop entries that run, and what requires them, then start them all",
         options: &[TIMEOUT],
         examples: &[("clinit restart web", "restart all entries of a group")],
     },

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use crate::command::finish;
 use crate::daemon::Daemon;
-use crate::process::{is_alive, is_gone};
+use crate::process::{is_alive, is_gone, kill};
 use crate::wait::eventually;
 
 /// Begins, and goes on when another has begun as well; ready at descriptor 3.
@@ -83,6 +84,48 @@ fn what_requires_an_entry_stops_before_it_and_what_only_follows_it_stays() {
     daemon.clinit("stop a").done();
     daemon.clinit("start a").done();
     assert_eq!(daemon.lines("log")[7..], ["-a", "+a"]);
+}
+
+#[test]
+fn what_requires_an_entry_is_restarted_with_it_by_hand_and_by_the_table_but_not_after_a_crash() {
+    let daemon = Daemon::start(&chain());
+    daemon.settle("web", "1", "DONE");
+    daemon.clinit("restart b").done();
+    eventually("all again", || daemon.entry("c")["state"] == "ready");
+    assert_eq!(daemon.lines("log")[3..], ["-c", "-b", "+b", "+c"]);
+    daemon.write_table(&chain().replace("echo +b", "echo  +b"));
+    let plan = daemon.clinit("plan").done();
+    assert_eq!(
+        plan.lines().collect::<Vec<_>>(),
+        ["restart  web/c: it requires web/b, which would restart", "restart  web/b: its command changed"]
+    );
+    daemon.clinit("").done();
+    eventually("all again", || daemon.lines("log").len() == 11);
+    assert_eq!(daemon.lines("log")[7..], ["-c", "-b", "+b", "+c"]);
+    daemon.wait_group("web", "1", "DONE");
+    let (b, c) = (daemon.pid("b"), daemon.pid("c"));
+    kill(&[b]);
+    eventually("another life", || daemon.entry("b")["state"] == "ready" && daemon.pid("b") != b);
+    assert_eq!((daemon.lines("log")[11..].join(" ").as_str(), daemon.pid("c")), ("+b", c));
+}
+
+#[test]
+fn whoever_leaves_for_another_says_so() {
+    let stubborn = "web:c:1,:respawn:trap '' TERM; echo >&3; exec sleep 1000\n\
+                    web:c::readiness:fd:3\nweb:c::requires:b\n";
+    let daemon = Daemon::start(&format!("{stubborn}{}web:::stop_timeout:infinity\n", noting("b", "")));
+    daemon.settle("web", "1", "DONE");
+    let c = daemon.pid("c");
+    let restart = daemon.begin("restart b");
+    let explained = |what: &str, words: &str| daemon.clinit(&format!("explain {what}")).out.contains(words);
+    eventually("a word about b", || {
+        explained("b", "it is restarted when those that follow it have stopped: web/c")
+    });
+    assert!(explained("c", "it requires web/b, which is to be restarted  ("));
+    kill(&[c]);
+    finish(restart).done();
+    assert_eq!(daemon.lines("log"), ["+b", "-b", "+b"]);
+    daemon.wait_group("web", "1", "DONE");
 }
 
 #[test]

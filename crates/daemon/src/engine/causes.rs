@@ -24,6 +24,8 @@ pub(crate) enum Other<'a> {
     Required(&'a Entry),
     /// Its turn comes first.
     Awaited(&'a Entry),
+    /// It is required, and is restarted.
+    Restarted(&'a Entry),
     /// It was given up, and the group was taken down for that.
     Felled(&'a Entry),
 }
@@ -31,7 +33,8 @@ pub(crate) enum Other<'a> {
 impl<'a> Other<'a> {
     fn entry(self) -> &'a Entry {
         match self {
-            Self::Required(entry) | Self::Awaited(entry) | Self::Felled(entry) => entry,
+            Self::Required(entry) | Self::Awaited(entry) => entry,
+            Self::Restarted(entry) | Self::Felled(entry) => entry,
         }
     }
 
@@ -56,6 +59,7 @@ impl<'a> Other<'a> {
         match self {
             Self::Required(other) => format!("{who} requires {}, which {}", other.key(), stands(node, other)),
             Self::Awaited(other) => format!("{who} waits for {}, which {}", other.key(), stands(node, other)),
+            Self::Restarted(other) => format!("{who} requires {}, which is to be restarted", other.key()),
             Self::Felled(other) => {
                 format!(
                     "its group was taken down: {} was given up, and its failover_mode is soft",
@@ -69,7 +73,7 @@ impl<'a> Other<'a> {
     pub(crate) fn waits_for(self) -> Option<String> {
         match self {
             Self::Required(other) | Self::Awaited(other) => Some(other.key().to_string()),
-            Self::Felled(_) => None,
+            Self::Restarted(_) | Self::Felled(_) => None,
         }
     }
 }
@@ -79,7 +83,7 @@ pub(crate) fn other(node: &Node, id: EntryId) -> Option<Other<'_>> {
     let entry = node.entry(id)?;
     let is_out = match entry.state() {
         State::Down => true,
-        State::Stopping { .. } | State::Killing { .. } => !entry.is_wanted(),
+        State::Stopping { .. } | State::Killing { .. } => !entry.is_wanted() || entry.is_renewed(),
         State::Starting | State::Running { .. } | State::Ready | State::Clearing { .. } => false,
         State::Pausing { .. } | State::Done { .. } | State::GivenUp { .. } => false,
     };
@@ -94,7 +98,8 @@ pub(crate) fn other(node: &Node, id: EntryId) -> Option<Other<'_>> {
         return felled.map(Other::Felled);
     }
     let required = node.requires_in_vain(id).map(Other::Required);
-    required.or_else(|| node.waits_for(id).map(Other::Awaited))
+    let restarted = || node.restarts_with(id).map(Other::Restarted);
+    required.or_else(restarted).or_else(|| node.waits_for(id).map(Other::Awaited))
 }
 
 /// Whether the level of its group has an entry.
@@ -168,7 +173,9 @@ pub(crate) fn chain(node: &Node, id: EntryId, places: &Places, now: Instant) -> 
         }
         match other {
             None => own(node, entry, &who, now).into_iter().for_each(|(text, at)| tell(text, entry, &at)),
-            Some(link @ Other::Required(_)) => tell(link.link(node, &who), entry, &At::Property("requires")),
+            Some(link @ (Other::Required(_) | Other::Restarted(_))) => {
+                tell(link.link(node, &who), entry, &At::Property("requires"));
+            }
             Some(link @ Other::Awaited(to)) => tell(link.link(node, &who), entry, &link_to(entry, to)),
             Some(link @ Other::Felled(to)) => tell(link.link(node, &who), to, &At::Property("failover_mode")),
         }
@@ -232,7 +239,8 @@ fn state_of(node: &Node, entry: &Entry, who: &str) -> (String, At) {
     };
     if entry.is_postponed() {
         let followers = followers(node, entry).join(", ");
-        return (format!("{who} stops when those that follow it have stopped: {followers}"), At::Nowhere);
+        let what = if entry.is_renewed() { "restarted" } else { "stopped" };
+        return (format!("{who} is {what} when those that follow it have stopped: {followers}"), At::Nowhere);
     }
     match entry.state() {
         State::GivenUp { reason } => given_up(reason),

@@ -50,9 +50,16 @@ impl Entry {
         self.wanted && has_come && !self.holds_the_next() && !self.has_failed()
     }
 
-    /// Whether there is something of it that its group, or the table, does not want.
+    /// Whether there is something of it that its group, the table or people do not want, or not any longer.
     pub(crate) fn has_to_leave(&self) -> bool {
-        self.state != State::Down && (!self.wanted || self.fate != Fate::Keep)
+        self.state != State::Down && (!self.wanted || self.fate != Fate::Keep || self.renewed)
+    }
+
+    /// Has it leave and come back, if there is something of it. Returns whether its record is to be taken for that.
+    pub(crate) fn renew(&mut self) -> bool {
+        let is_news = self.state != State::Down && !self.renewed;
+        self.renewed |= is_news;
+        is_news && !std::mem::replace(&mut self.dirty, true)
     }
 
     /// Whether it would run if what it requires had not failed.

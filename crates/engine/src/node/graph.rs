@@ -9,6 +9,7 @@ use super::levels::wants;
 use crate::entry::{Entry, EntryEvent, State};
 use crate::event::{Action, EntryId};
 use crate::name::{EntryKey, Level, Tag};
+use crate::spec::EntrySpec;
 use crate::time::Instant;
 
 /// One entry before another.
@@ -47,6 +48,25 @@ impl Graph {
         graph.find_followers();
         graph.sort(members);
         Some(graph)
+    }
+
+    /// The graph of entries as a table has them, each known by its number in the file.
+    pub(super) fn of_specs(specs: &[EntrySpec]) -> Option<Self> {
+        let tags: BTreeMap<&Tag, EntryId> =
+            specs.iter().map(|spec| &spec.tag).zip((0..).map(EntryId)).collect();
+        let members: Vec<EntryId> = (0..).map(EntryId).take(specs.len()).collect();
+        Self::new(&members, |member| links(&specs[member.0 as usize], |tag| tags.get(tag).copied()))
+    }
+
+    /// Every member, each behind those that it follows.
+    pub(super) fn order(&self) -> &[EntryId] {
+        &self.order
+    }
+
+    /// Whom a member requires.
+    pub(super) fn required(&self, member: EntryId) -> impl Iterator<Item = EntryId> {
+        let links = self.before.get(&member).map_or(&[][..], Vec::as_slice);
+        links.iter().filter(|link| link.requires).map(|link| link.to)
     }
 
     fn find_followers(&mut self) {
@@ -94,6 +114,15 @@ impl Graph {
     }
 }
 
+/// Whom an entry follows, among those that `find` finds.
+fn links(spec: &EntrySpec, find: impl Fn(&Tag) -> Option<EntryId>) -> Vec<Link> {
+    let links = spec.links.iter().flat_map(|links| {
+        let after = links.after.iter().map(|tag| (tag, false));
+        after.chain(links.requires.iter().map(|tag| (tag, true)))
+    });
+    links.filter_map(|(tag, requires)| Some(Link { to: find(tag)?, requires })).collect()
+}
+
 impl Node {
     /// Finds out anew who follows whom, if that may have changed.
     pub(super) fn renew_graph(&mut self, id: u32) {
@@ -107,14 +136,7 @@ impl Node {
             self.entry_id(&EntryKey { group: name.clone(), tag: tag.clone() })
                 .filter(|place| among.contains(place))
         };
-        let links = |member: EntryId| {
-            let links = self.entry(member).and_then(|entry| entry.spec.links.clone());
-            let links = links.iter().flat_map(|links| {
-                let after = links.after.iter().map(|tag| (tag, false));
-                after.chain(links.requires.iter().map(|tag| (tag, true)))
-            });
-            links.filter_map(|(tag, requires)| Some(Link { to: place(tag)?, requires })).collect()
-        };
+        let links = |member| self.entry(member).map_or_else(Vec::new, |entry| links(&entry.spec, place));
         let has_links = members.iter().any(|&id| self.entry(id).is_some_and(|e| e.spec.links.is_some()));
         let graph = if has_links { Graph::new(&members, links) } else { None };
         if let Some(group) = self.groups[id as usize].as_mut() {
@@ -123,7 +145,7 @@ impl Node {
     }
 
     /// Finds out which members are wanted at a level. What an entry requires has to be wanted, too, and must not have
-    /// failed.
+    /// failed; and if that is to leave and come back, so is the entry.
     pub(super) fn want_all(&mut self, id: u32, level: Option<&Level>) {
         self.renew_graph(id);
         let Some(group) = self.groups[id as usize].as_ref() else { return };
@@ -136,16 +158,20 @@ impl Node {
         }
         let Some(graph) = &group.graph else { return };
         for member in &graph.order {
-            let Some(links) = graph.before.get(member) else { continue };
-            let required = links.iter().filter(|link| link.requires).map(|link| link.to);
-            let (mut missing, mut failed) = (false, false);
+            let required = graph.required(*member);
+            let (mut missing, mut failed, mut renewed) = (false, false, false);
             for entry in required.filter_map(|to| self.entries[to.0 as usize].as_ref()) {
                 missing |= !entry.wanted && !entry.blocked;
                 failed |= entry.blocked || (entry.wanted && entry.has_failed());
+                renewed |= entry.is_renewed();
             }
-            if let Some(entry) = self.entries[member.0 as usize].as_mut().filter(|entry| entry.wanted) {
-                entry.blocked = failed && !missing;
-                entry.wanted = !missing && !failed;
+            let Some(entry) = self.entries[member.0 as usize].as_mut().filter(|entry| entry.wanted) else {
+                continue;
+            };
+            entry.blocked = failed && !missing;
+            entry.wanted = !missing && !failed;
+            if renewed && entry.wanted && entry.renew() {
+                self.dirty_entries.push(*member);
             }
         }
     }
@@ -155,9 +181,17 @@ impl Node {
     pub fn requires_in_vain(&self, id: EntryId) -> Option<&Entry> {
         let entry = self.entry(id)?;
         let group = self.groups[entry.group as usize].as_ref()?;
-        let links = group.graph.as_ref()?.before.get(&id)?;
-        let mut required = links.iter().filter(|link| link.requires).filter_map(|link| self.entry(link.to));
+        let mut required = group.graph.as_ref()?.required(id).filter_map(|id| self.entry(id));
         required.find(|required| !required.wanted || required.has_failed())
+    }
+
+    /// Whose restart an entry is restarted for: it requires that one.
+    #[must_use]
+    pub fn restarts_with(&self, id: EntryId) -> Option<&Entry> {
+        let entry = self.entry(id).filter(|entry| entry.is_renewed())?;
+        let group = self.groups[entry.group as usize].as_ref()?;
+        let mut required = group.graph.as_ref()?.required(id).filter_map(|id| self.entry(id));
+        required.find(|required| required.is_renewed())
     }
 
     /// For whom an entry that is wanted waits before it starts.

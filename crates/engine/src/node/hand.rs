@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::{Goal, Node};
-use crate::entry::{EntryEvent, Hold, State};
+use crate::entry::{Entry, EntryEvent, Hold, State};
 use crate::event::{Action, EntryId, Order};
 use crate::time::Instant;
 
@@ -29,18 +29,17 @@ impl Node {
                     self.release_hold(id, |_| true);
                     self.forget_starts(id);
                     // What ran once runs again, and what pauses has paused long enough.
-                    let state = self.entry(id).map(super::Entry::state);
-                    if matches!(
-                        state,
-                        Some(State::Pausing { .. } | State::Done { .. } | State::GivenUp { .. })
-                    ) {
+                    let state = self.entry(id).map(Entry::state);
+                    if matches!(state, Some(State::Pausing { .. } | State::GivenUp { .. })) {
                         self.apply(id, EntryEvent::Stop, now, out);
+                    } else if matches!(state, Some(State::Done { .. })) {
+                        self.renew(id);
                     }
                 }
                 Order::Reset => {
                     self.release_hold(id, |_| true);
                     self.forget_starts(id);
-                    let state = self.entry(id).map(super::Entry::state);
+                    let state = self.entry(id).map(Entry::state);
                     if matches!(state, Some(State::Pausing { .. } | State::GivenUp { .. })) {
                         self.apply(id, EntryEvent::Stop, now, out);
                     }
@@ -49,7 +48,7 @@ impl Node {
                 Order::Restart => {
                     self.release_hold(id, |_| true);
                     self.forget_starts(id);
-                    self.apply(id, EntryEvent::Stop, now, out);
+                    self.renew(id);
                 }
             }
         }
@@ -102,6 +101,12 @@ impl Node {
     fn send_signal(&self, id: EntryId, signal: u8, out: &mut Vec<Action>) {
         if let Some(entry) = self.entry(id).filter(|entry| entry.is_alive()) {
             out.push(Action::Signal { entry: id, generation: entry.generation, signal });
+        }
+    }
+
+    fn renew(&mut self, id: EntryId) {
+        if self.entries[id.0 as usize].as_mut().is_some_and(Entry::renew) {
+            self.dirty_entries.push(id);
         }
     }
 

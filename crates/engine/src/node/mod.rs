@@ -464,6 +464,7 @@ fn entry_record(id: EntryId, entry: &Entry) -> Record {
         history: entry.history,
         stop: entry.spec.policy.stop,
         again: entry.again,
+        renewed: entry.renewed,
         retries: entry.retries.clone(),
         streak: entry.streak,
         vigil: entry.vigil.as_deref().and_then(Vigil::remembered),

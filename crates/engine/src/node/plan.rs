@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::Node;
+use super::{Graph, Node};
 use crate::care::Care;
 use crate::entry::{Entry, Fate, Hold, State};
+use crate::event::EntryId;
 use crate::name::{EntryKey, Level};
 use crate::spec::{EntrySpec, GroupSpec, Mode, Table};
 
@@ -47,11 +48,15 @@ impl Node {
                 Some(known) => known.target.clone(),
                 None => group.initdefault.clone(),
             };
-            for spec in &group.entries {
-                let key = EntryKey { group: group.name.clone(), tag: spec.tag.clone() };
-                plan.extend(self.plan_entry(group, &key, spec, level.as_ref()));
-                named.insert(key);
-            }
+            let keys = group.entries.iter().map(|spec| group.key(spec));
+            let mut steps: Vec<Option<Planned>> = group
+                .entries
+                .iter()
+                .map(|spec| self.plan_entry(group, &group.key(spec), spec, level.as_ref()))
+                .collect();
+            self.plan_links(group, level.as_ref(), &mut steps);
+            plan.extend(steps.into_iter().flatten());
+            named.extend(keys);
         }
         let is_dropped = |entry: &Entry| !named.contains(&entry.key) && !entry.transient;
         let dropped = self.entries().filter(|(_, entry)| is_dropped(entry));
@@ -69,7 +74,7 @@ impl Node {
         spec: &EntrySpec,
         level: Option<&Level>,
     ) -> Option<Planned> {
-        let has_level = level.is_some_and(|level| spec.levels.contains(level)) && spec.mode != Mode::Off;
+        let has_level = has_level(spec, level);
         let at = level.map_or_else(|| "no level".to_owned(), |level| format!("level {level}"));
         let planned = |step, why: String| Some(Planned { key: key.clone(), step, why });
         let Some(entry) = self.entry_id(key).and_then(|id| self.entry(id)) else {
@@ -102,6 +107,67 @@ impl Node {
             (true | false, false, _) => planned(Step::Change, format!("{changed} changed; it does not run")),
         }
     }
+
+    /// What becomes of entries because of those that they require.
+    fn plan_links(&self, group: &GroupSpec, level: Option<&Level>, steps: &mut [Option<Planned>]) {
+        let Some(graph) = Graph::of_specs(&group.entries) else { return };
+        let place_of = |EntryId(place)| place as usize;
+        // Which of them those that require them can count on.
+        let mut serves = vec![false; steps.len()];
+        for &member in graph.order() {
+            let (place, spec) = (place_of(member), &group.entries[place_of(member)]);
+            let key = group.key(spec);
+            let entry = self.entry_id(&key).and_then(|id| self.entry(id));
+            let is_wanted = has_level(spec, level) && entry.is_none_or(|entry| entry.hold == Hold::Free);
+            if !is_wanted {
+                continue;
+            }
+            let step = |place: usize| steps[place].as_ref().map(|planned: &Planned| planned.step);
+            let comes_anew = |place: &usize| matches!(step(*place), Some(Step::Start | Step::Restart));
+            let missing = graph.required(member).map(place_of).find(|&other| !serves[other]);
+            let moved = graph.required(member).map(place_of).find(comes_anew);
+            let name = |place: usize| group.key(&group.entries[place]);
+            let because = match missing {
+                Some(other) => requires_in_vain(entry, step(place), &name(other)),
+                None => moved.and_then(|other| moves_with(entry, step(place), &name(other))),
+            };
+            if let Some((step, why)) = because {
+                steps[place] = Some(Planned { key, step, why });
+            }
+            let comes_anew = matches!(steps[place], Some(Planned { step: Step::Start | Step::Restart, .. }));
+            serves[place] =
+                missing.is_none() && (comes_anew || entry.is_none_or(|entry| !entry.has_failed()));
+        }
+    }
+}
+
+/// What becomes of an entry that is wanted, but requires another that would not run.
+fn requires_in_vain(entry: Option<&Entry>, own: Option<Step>, other: &EntryKey) -> Option<(Step, String)> {
+    let Some(entry) = entry else {
+        return Some((Step::Add, format!("it is new, and requires {other}, which would not run")));
+    };
+    let step = match own {
+        _ if is_active(entry) => Step::Stop,
+        Some(Step::Start) => Step::Change,
+        Some(_) | None => return None,
+    };
+    Some((step, format!("it requires {other}, which would not run")))
+}
+
+/// What becomes of an entry that is wanted, and requires another that would start, or start again.
+fn moves_with(entry: Option<&Entry>, own: Option<Step>, other: &EntryKey) -> Option<(Step, String)> {
+    match own {
+        Some(Step::Start | Step::Restart | Step::Add | Step::Stop | Step::Forget) => None,
+        None | Some(Step::Change) if entry.is_some_and(is_active) => {
+            Some((Step::Restart, format!("it requires {other}, which would restart")))
+        }
+        None | Some(Step::Change) => Some((Step::Start, format!("it requires {other}, which would start"))),
+    }
+}
+
+/// Whether an entry belongs to a level and may run at all.
+fn has_level(spec: &EntrySpec, level: Option<&Level>) -> bool {
+    level.is_some_and(|level| spec.levels.contains(level)) && spec.mode != Mode::Off
 }
 
 /// Whether it runs, or has run at this level.

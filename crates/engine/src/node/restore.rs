@@ -125,6 +125,7 @@ impl Node {
         entry.history = record.history;
         entry.transient = is_transient;
         (entry.again, entry.retries, entry.streak) = (record.again, record.retries, record.streak);
+        entry.renewed = record.renewed;
         entry.vigil = record.vigil.map(Box::new);
         entry.unverified = entry.is_alive();
         let id = record.id;
@@ -161,7 +162,7 @@ impl Node {
         entry.begin_stream();
         entry.state = State::Starting;
         entry.unverified = true;
-        (entry.again, entry.vigil) = (None, None);
+        (entry.again, entry.vigil, entry.renewed) = (None, None, false);
         self.generations = self.generations.max(generation);
         self.timers.change(id, deadline, None);
         if let Some(group) = self.groups[group as usize].as_mut() {

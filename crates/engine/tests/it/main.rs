@@ -8,6 +8,7 @@ mod hand;
 mod levels;
 mod modes;
 mod order;
+mod renewing;
 mod reread;
 mod restore;
 mod scale;

@@ -102,14 +102,12 @@ pub(super) fn followers_leave_first(moment: &Moment<'_>) -> Result<(), String> {
         let Some(leaving) = step.node.entry(*id).filter(|entry| entry.restarts_because().is_none()) else {
             continue;
         };
-        if step.is_meddled_with(*id) {
-            continue;
-        }
         let same_group = |entry: &Entry| entry.key().group == leaving.key().group;
         for (_, entry) in step.node.entries().filter(|(_, entry)| same_group(entry)) {
             let mut follows = followed(moment, entry, false).chain(followed(moment, entry, true));
-            let has_to = entry.state() != State::Down && (!entry.is_wanted() || *entry.fate() != Fate::Keep);
-            if has_to && follows.any(|(other, _)| other == *id) {
+            let has_to = !entry.is_wanted() || *entry.fate() != Fate::Keep || entry.is_renewed();
+            let has_to = has_to || followed(moment, entry, true).any(|(other, _)| other == *id);
+            if entry.state() != State::Down && has_to && follows.any(|(other, _)| other == *id) {
                 let (key, other) = (leaving.key(), entry.key());
                 return Err(format!("{key} is stopped while {other} is {:?}", entry.state()));
             }

@@ -90,7 +90,7 @@ pub(super) fn what_is_wanted_and_unchanged_is_not_touched(moment: &Moment<'_>) -
         let now = moment.step.node.entry(*entry);
         let fails = now.is_some_and(|entry| entry.restarts_because().is_some() || entry.is_blocked());
         let goes_anyway = is_leaving(state) || is_cleared || moment.step.is_meddled_with(*entry) || fails;
-        let goes_anyway = goes_anyway || falls(*entry);
+        let goes_anyway = goes_anyway || falls(*entry) || moment.model.renewed.contains(&life.key);
         if moment.model.wants(&life.key, &life.content) && !goes_anyway {
             return Err(format!("{} is touched by {action:?}", life.key));
         }

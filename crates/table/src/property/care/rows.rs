@@ -219,7 +219,9 @@ pub(crate) const ROWS: &[Property] = &[
         Section::Order,
         CareKind::Tags(|draft| &mut draft.links.requires),
         "the same, and without which it does not run",
-        "It runs only while they do: it is stopped before one of them is, and not started where one has failed.",
+        "It runs only while they do: it is stopped before one of them is, and not started where one has failed. \
+         Where one is restarted by hand, or because the table changed it, it is restarted with it; where one ends by \
+         itself and is started again, it runs on.",
     ),
 ];
 
