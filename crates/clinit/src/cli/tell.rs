@@ -46,14 +46,13 @@ fn attempt(place: &Place, tell: &Tell) -> Result<Exit, ClientError> {
         say::note(&format!("clinit: {group}/{}: {}: {why}", entry.tag, entry.state));
     }
     Ok(match (reply.outcome, reply.state) {
-        (Some(Outcome::Settled), Some(GroupState::Failed)) => {
-            say::line(&format!("{group} {level} FAILED"));
-            say::note(&format!("hint: clinit explain {group} says why"));
-            Exit::Failed
-        }
         (Some(Outcome::Settled), Some(state)) => {
             let said = say::line(&format!("{group} {level} {state}"));
-            if reply.troubled.is_empty() { said } else { Exit::Failed }
+            if state == GroupState::Failed || !reply.troubled.is_empty() {
+                say::note(&format!("hint: clinit explain {group} says why"));
+                return Ok(Exit::Failed);
+            }
+            said
         }
         (Some(Outcome::Gone), _) => {
             say::error(&format!("group {group} is gone: the table has it no longer"), None);

@@ -62,6 +62,39 @@ fn an_entry_that_is_not_ready_in_time_is_named() {
 }
 
 #[test]
+fn state_and_exit_code_are_of_the_moment_at_which_they_are_told() {
+    let daemon = Daemon::start(
+        "web:db:1,:respawn:until test -e bad; do sleep 0.02; done; test -e good && exec sleep 1000; exit 3\n\
+         web:db::restart:never\n",
+    );
+    let slow = "until test -e slow.$1; do sleep 0.02; done; echo >&3; exec sleep 1000";
+    for (number, end, code) in [("1", "web 1 FAILED\n", 1), ("2", "web 1 DONE\n", 0)] {
+        // Nobody hears of the end before it is known what becomes of this one, for which no group waits.
+        let mut run = daemon.command();
+        run.args(["-s", "init.s", "run", "--group", "web", "--tag", &format!("slow{number}")]);
+        run.args(["--property", "readiness=fd:3", "--", "sh", "-c", slow, "sh", number]);
+        let running = daemon.begin_into(&mut run);
+        daemon.wait_entry(&format!("slow{number}"), "running");
+        let told = daemon.begin("tell web 1 --wait");
+        if code == 1 {
+            daemon.wait_group("web", "1", "DONE");
+            daemon.write("bad", "");
+            daemon.wait_group("web", "1", "FAILED");
+        } else {
+            daemon.wait_group("web", "1", "FAILED");
+            daemon.write("good", "");
+            daemon.clinit("start db").done();
+            daemon.wait_group("web", "1", "DONE");
+        }
+        daemon.write(&format!("slow.{number}"), "");
+        let said = finish(told);
+        assert_eq!((said.code, said.out.as_str()), (Some(code), end), "{said:?}");
+        assert_eq!(said.err.contains("web/db: given_up: "), code == 1, "{said:?}");
+        finish(running).done();
+    }
+}
+
+#[test]
 fn an_explanation_follows_the_causes_to_their_lines() {
     let daemon = Daemon::start(GIVEN_UP);
     daemon.tell("web", "1");

@@ -50,7 +50,7 @@ impl Engine {
             Some(group) => {
                 self.clients.reply(client, &Reply::continued(reply));
                 let level = self.node.group(&group).and_then(|group| group.target().cloned());
-                let rest = Rest { group, level, asked: Asked::Order(ordered), ended: None };
+                let rest = Rest { group, level, asked: Asked::Order(ordered), ended: None, look_until: None };
                 self.let_wait(client, after, Awaited::Rest(rest));
             }
             None => self.finish(client, oneway, Ok(reply), now),

@@ -173,7 +173,8 @@ impl Engine {
                     Ok(first) if more && !oneway => {
                         self.clients.reply(client, &Reply::continued(first.clone()));
                         let (group, level) = (first.group.clone(), Some(first.level.clone()));
-                        let rest = Rest { group, level, asked: Asked::Tell(first), ended: None };
+                        let rest =
+                            Rest { group, level, asked: Asked::Tell(first), ended: None, look_until: None };
                         self.let_wait(client, after, Awaited::Rest(rest));
                     }
                     reply => self.finish(client, oneway, reply, now),

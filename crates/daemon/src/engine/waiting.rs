@@ -6,7 +6,7 @@ use clinit_control::interface::{OrderReply, OrderedEntry, Outcome, TellReply};
 use clinit_control::message::Reply;
 use clinit_engine::entry::{Entry, State};
 use clinit_engine::event::{EntryId, Notice};
-use clinit_engine::group::Phase;
+use clinit_engine::group::{Group, Phase};
 use clinit_engine::name::{EntryKey, GroupName, Level};
 use clinit_engine::time::Instant;
 
@@ -47,8 +47,10 @@ pub(super) struct Rest {
     pub(super) group: GroupName,
     pub(super) level: Option<Level>,
     pub(super) asked: Asked,
-    /// How it ended, and until when it may take to see what became of the processes that were started.
-    pub(super) ended: Option<(Outcome, Option<Phase>, Instant)>,
+    /// How it ended, if it has; a group that moves on before that is told has not.
+    pub(super) ended: Option<Outcome>,
+    /// Until when it may take to see what became of the processes that were started.
+    pub(super) look_until: Option<Instant>,
 }
 
 /// What was asked of it.
@@ -89,7 +91,7 @@ impl Engine {
     }
 
     fn hear_of_rest(&self, rest: &mut Rest, notice: &Notice, now: Instant) {
-        let (group, outcome) = match notice {
+        let (group, standing) = match notice {
             Notice::GroupForgotten { group } => (group, None),
             Notice::GroupChanged { group, target, phase, .. } => (group, Some((target, *phase))),
             Notice::Started { .. } | Notice::Ended { .. } | Notice::NotSpawned { .. } => return,
@@ -98,19 +100,21 @@ impl Engine {
             Notice::Recovered { .. } | Notice::Reloaded { .. } | Notice::ErrandEnded { .. } => return,
             Notice::Fallen { .. } => return,
         };
-        if rest.group != *group || rest.ended.is_some() {
+        if rest.group != *group || matches!(rest.ended, Some(Outcome::Gone | Outcome::Superseded)) {
             return;
         }
-        let (outcome, state) = match outcome {
-            None => (Outcome::Gone, None),
-            Some((target, phase)) if *target != rest.level => (Outcome::Superseded, Some(phase)),
-            Some((_, phase)) if phase.is_settled() => (Outcome::Settled, Some(phase)),
+        rest.ended = match standing {
+            None => Some(Outcome::Gone),
+            Some((target, _)) if *target != rest.level => Some(Outcome::Superseded),
+            Some((_, phase)) if phase.is_settled() => Some(Outcome::Settled),
             // A group without a level has nothing to settle at.
-            Some((None, Phase::Configured)) => (Outcome::Settled, Some(Phase::Configured)),
-            Some((_, phase)) if self.node.is_halting() => (Outcome::Superseded, Some(phase)),
-            Some(_) => return,
+            Some((None, Phase::Configured)) => Some(Outcome::Settled),
+            Some(_) if self.node.is_halting() => Some(Outcome::Superseded),
+            Some(_) => None,
         };
-        rest.ended = Some((outcome, state, now + CONFIRM_TIME));
+        if rest.ended.is_some() {
+            rest.look_until.get_or_insert(now + CONFIRM_TIME);
+        }
     }
 
     /// Answers those for whom what they wait for has come.
@@ -134,9 +138,9 @@ impl Engine {
     }
 
     /// Tells the end of a transition when it is known what became of what it started: a process that is there may
-    /// yet fail to become the wanted program.
+    /// yet fail to become the wanted program. All that is told is as it is at that moment.
     fn answer_rest(&mut self, client: ClientId, rest: &Rest, now: Instant) -> bool {
-        let Some((outcome, state, by)) = rest.ended else { return false };
+        let (Some(outcome), Some(by)) = (rest.ended, rest.look_until) else { return false };
         let of_group = || self.node.group(&rest.group).map(|group| group.members().to_vec());
         let entries = match &rest.asked {
             Asked::Tell(_) => of_group().unwrap_or_default(),
@@ -150,6 +154,8 @@ impl Engine {
             Asked::Tell(first) => {
                 let in_trouble = entries.into_iter().filter(|&id| view::is_in_trouble(&self.node, id));
                 let troubled: Vec<Ordered> = in_trouble.filter_map(|id| self.willing(id)).collect();
+                let group = self.node.group(&rest.group).filter(|_| outcome != Outcome::Gone);
+                let state = group.map(Group::phase);
                 let reply = first.clone().ended(outcome, state, self.ordered(&troubled));
                 self.clients.reply(client, &Reply::last(reply));
             }
