@@ -10,6 +10,7 @@ use clinit_engine::name::{EntryKey, GroupName, Level, Tag};
 use clinit_engine::spec::{EntrySpec, GroupSpec, Table};
 
 use crate::glyph::{AnyOf, Quoted};
+use crate::hollow;
 use crate::links::{self, Target};
 use crate::property::{self, Draft};
 use crate::report::{Reference, Report};
@@ -197,14 +198,16 @@ impl Group<'_> {
             warn_of_modes(&entry, &given, report);
             lines.push(entry.at.line.position());
             lines.extend(positions(&given));
-            entries.push(EntrySpec {
+            let spec = EntrySpec {
                 tag: entry.key.tag,
                 levels: shared(entries.last().map(|last| &last.levels), entry.levels),
                 mode: entry.mode,
                 program: in_effect.program.with(entry.command, entry.mode),
                 policy: shared(entries.last().map(|last| &last.policy), in_effect.policy(entry.mode)),
                 links: in_effect.links.lower(),
-            });
+            };
+            hollow::check(&spec, &given, report);
+            entries.push(spec);
         }
         let first_line = lines.into_iter().min()?;
         let spec = GroupSpec { name: self.name, initdefault: draft.initdefault.clone(), entries };

@@ -53,6 +53,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("unreadable", "the table, or one of its files, cannot be read"),
     ("set-twice", "the property is set twice for the same; the later line wins"),
     ("no-effect", "the property has no effect in the mode of the entry"),
+    ("hollow-check", "a port is asked at which the daemon itself holds a socket for the entry (`listen`)"),
     ("never-together", "the entry requires one that never runs when it does"),
     ("unknown-level", "no entry runs in the level that `initdefault` names"),
     ("empty-table", "the table has neither entries nor groups"),

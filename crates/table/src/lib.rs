@@ -28,6 +28,7 @@ pub mod environment;
 #[doc(hidden)]
 pub mod fuzzing;
 mod glyph;
+mod hollow;
 mod links;
 pub mod lint;
 pub mod load;

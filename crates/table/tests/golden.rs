@@ -18,7 +18,7 @@ use clinit_engine::surroundings::Surroundings;
 use clinit_table::{Dialect, ParseOptions, Parsed, Setting, Source, parse, render};
 
 /// What the cases must show between them; the rest takes tables too large for a file to read.
-const CODES: [&str; 29] = [
+const CODES: [&str; 30] = [
     "bad-group",
     "bad-level",
     "bad-tag",
@@ -28,6 +28,7 @@ const CODES: [&str; 29] = [
     "duplicate-tag",
     "empty-table",
     "forgotten-level",
+    "hollow-check",
     "link-cycle",
     "missing-columns",
     "missing-command",

@@ -23,7 +23,8 @@ pub(crate) const ROWS: &[Property] = &[
         "how an entry says that it is ready: a line at a descriptor, READY=1 to NOTIFY_SOCKET, or an answer",
         "`fd:N`: it writes a line to descriptor N. `notify`: it sends READY=1 as with sd_notify(3). \
          `tcp:` and `exec:`: it is asked until somebody accepts a connection, or until the command \
-         exits with status 0; a port alone is one of 127.0.0.1. What comes behind it in its group \
+         exits with status 0; a port alone is one of 127.0.0.1. At a port of its `listen` the socket \
+         answers before it does. What comes behind it in its group \
          starts when it is ready. For modes `respawn` and `once`.",
     ),
     policy(
