@@ -124,7 +124,7 @@ impl Machine {
     }
 
     fn step(&mut self, event: &Event) -> Result<(), Breach> {
-        let before = Places::of(&self.node);
+        let before = Places::of(&self.node, event);
         self.trace.note(self.now, || event_words(event, &self.node));
         let mut actions = Vec::new();
         self.node.step(self.now, event.clone(), &mut actions);
@@ -139,8 +139,8 @@ impl Machine {
 
     fn judge(&mut self, event: &Event, before: &Places, actions: &[Action]) -> Result<(), Breach> {
         self.model.take(event, &before.entries, self.now);
-        let (tasks_before, before) = (&before.tasks, &before.entries);
-        let step = Step { now: self.now, event, before, tasks_before, actions, node: &self.node };
+        let (tasks_before, plan, before) = (&before.tasks, &before.plan, &before.entries);
+        let step = Step { now: self.now, event, before, tasks_before, plan, actions, node: &self.node };
         let (model, keeper, in_flight) = (&self.model, &self.keeper, &self.to_keeper);
         let is_resuming = self.inventory_pending;
         let moment = Moment { step: &step, model, keeper, in_flight, is_resuming };

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use clinit_engine::Node;
-use clinit_engine::entry::State;
+use clinit_engine::entry::{Entry, State};
 use clinit_engine::event::{Action, EntryId, Event, Generation, Notice, Order};
 use clinit_engine::name::{EntryKey, GroupName};
+use clinit_engine::node::Planned;
 use clinit_engine::task::Task;
 use clinit_engine::time::Instant;
 
@@ -23,6 +24,14 @@ pub(crate) struct Before {
     pub(crate) again: bool,
     /// It waited for those that follow it to leave first.
     pub(crate) postponed: bool,
+    /// It was on its way down, or to leave as soon as it may.
+    pub(crate) leaves: bool,
+}
+
+/// Whether an entry goes down, or will as soon as it may.
+pub(crate) fn leaves(entry: &Entry) -> bool {
+    let goes = matches!(entry.state(), State::Down | State::Stopping { .. } | State::Killing { .. });
+    goes || entry.is_postponed() || entry.is_renewed()
 }
 
 /// Places before the step: of entries, and of tasks with those that they ran for.
@@ -30,17 +39,20 @@ pub(crate) struct Before {
 pub(crate) struct Places {
     pub(crate) entries: BTreeMap<EntryId, Before>,
     pub(crate) tasks: BTreeMap<EntryId, EntryKey>,
+    /// What the engine says that the table of the event will change.
+    pub(crate) plan: Vec<Planned>,
 }
 
 impl Places {
-    pub(crate) fn of(node: &Node) -> Self {
+    pub(crate) fn of(node: &Node, event: &Event) -> Self {
         let entries = node.entries().map(|(id, entry)| {
             let (key, state, generation) = (entry.key().clone(), entry.state(), entry.generation());
             let (again, postponed) = (entry.restarts_because().is_some(), entry.is_postponed());
-            (id, Before { key, state, generation, again, postponed })
+            (id, Before { key, state, generation, again, postponed, leaves: leaves(entry) })
         });
         let tasks = node.tasks().map(|(id, task)| (id, task.owner().clone()));
-        Self { entries: entries.collect(), tasks: tasks.collect() }
+        let plan = if let Event::TableAccepted(table) = event { node.plan(table) } else { Vec::new() };
+        Self { entries: entries.collect(), tasks: tasks.collect(), plan }
     }
 }
 
@@ -51,6 +63,7 @@ pub(crate) struct Step<'a> {
     pub(crate) event: &'a Event,
     pub(crate) before: &'a BTreeMap<EntryId, Before>,
     pub(crate) tasks_before: &'a BTreeMap<EntryId, EntryKey>,
+    pub(crate) plan: &'a [Planned],
     pub(crate) actions: &'a [Action],
     pub(crate) node: &'a Node,
 }

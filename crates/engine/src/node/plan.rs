@@ -123,13 +123,19 @@ impl Node {
                 continue;
             }
             let step = |place: usize| steps[place].as_ref().map(|planned: &Planned| planned.step);
-            let comes_anew = |place: &usize| matches!(step(*place), Some(Step::Start | Step::Restart));
+            let is_active = entry.is_some_and(is_active);
+            // What runs already goes on when another starts.
+            let moves = |place: &usize| match step(*place) {
+                Some(Step::Restart) => true,
+                Some(Step::Start) => !is_active,
+                Some(Step::Stop | Step::Change | Step::Add | Step::Forget) | None => false,
+            };
             let missing = graph.required(member).map(place_of).find(|&other| !serves[other]);
-            let moved = graph.required(member).map(place_of).find(comes_anew);
+            let moved = graph.required(member).map(place_of).find(moves);
             let name = |place: usize| group.key(&group.entries[place]);
             let because = match missing {
                 Some(other) => requires_in_vain(entry, step(place), &name(other)),
-                None => moved.and_then(|other| moves_with(entry, step(place), &name(other))),
+                None => moved.and_then(|other| moves_with(is_active, step(place), &name(other))),
             };
             if let Some((step, why)) = because {
                 steps[place] = Some(Planned { key, step, why });
@@ -155,10 +161,10 @@ fn requires_in_vain(entry: Option<&Entry>, own: Option<Step>, other: &EntryKey) 
 }
 
 /// What becomes of an entry that is wanted, and requires another that would start, or start again.
-fn moves_with(entry: Option<&Entry>, own: Option<Step>, other: &EntryKey) -> Option<(Step, String)> {
+fn moves_with(is_active: bool, own: Option<Step>, other: &EntryKey) -> Option<(Step, String)> {
     match own {
         Some(Step::Start | Step::Restart | Step::Add | Step::Stop | Step::Forget) => None,
-        None | Some(Step::Change) if entry.is_some_and(is_active) => {
+        None | Some(Step::Change) if is_active => {
             Some((Step::Restart, format!("it requires {other}, which would restart")))
         }
         None | Some(Step::Change) => Some((Step::Start, format!("it requires {other}, which would start"))),

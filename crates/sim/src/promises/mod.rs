@@ -6,6 +6,7 @@
 mod graph;
 mod groups;
 mod lives;
+mod plans;
 mod tasks;
 mod vigil;
 
@@ -17,7 +18,7 @@ use crate::moment::Moment;
 pub(crate) type Promise = fn(&Moment<'_>) -> Result<(), String>;
 
 /// All promises, with their names.
-pub(crate) const PROMISES: [(&str, Promise); 30] = [
+pub(crate) const PROMISES: [(&str, Promise); 31] = [
     ("the books agree", books_agree),
     ("a generation is new, or is ordered again", lives::generations_are_new),
     ("orders are for the life that runs", lives::orders_are_for_the_life_that_runs),
@@ -36,6 +37,7 @@ pub(crate) const PROMISES: [(&str, Promise); 30] = [
     ("who requires in vain does not run on", graph::who_requires_in_vain_does_not_run_on),
     ("who is blocked has a reason", graph::who_is_blocked_has_a_reason),
     ("who follows leaves first", graph::followers_leave_first),
+    ("a plan tells who stops", plans::a_plan_tells_who_stops),
     ("ready is who said or showed it in this life", vigil::ready_is_said_or_shown),
     ("who is not ready in time is stopped", vigil::who_is_not_ready_in_time_is_stopped),
     ("a miss is an answer, or none in time", vigil::misses_are_answers),
