@@ -27,12 +27,17 @@ impl Throttle {
         self.starts = self.starts.iter().copied().take(others).collect();
     }
 
-    /// Whether another start at `now` is one too many; if so, when it may be tried, counting from anew.
-    pub(crate) fn pause(&mut self, policy: ThrottlePolicy, now: Instant) -> Option<Instant> {
+    /// Whether another start at `now` is one too many.
+    pub(crate) fn is_full(&self, policy: ThrottlePolicy, now: Instant) -> bool {
         // Counted from the back: a policy that changed may have left more starts than it allows.
-        let others = usize::from(policy.starts).checked_sub(1)?;
-        let oldest = self.starts.iter().rev().nth(others)?;
-        if now.since(*oldest) >= policy.interval {
+        let others = usize::from(policy.starts).checked_sub(1);
+        let oldest = others.and_then(|others| self.starts.iter().rev().nth(others));
+        oldest.is_some_and(|oldest| now.since(*oldest) < policy.interval)
+    }
+
+    /// When another start, which at `now` is one too many, may be tried, counting from anew.
+    pub(crate) fn pause(&mut self, policy: ThrottlePolicy, now: Instant) -> Option<Instant> {
+        if !self.is_full(policy, now) {
             return None;
         }
         self.forget();

@@ -198,15 +198,17 @@ impl Entry {
     /// Counts a restart, unless it is one too many.
     fn has_no_retry_left(&mut self, now: Instant) -> bool {
         let care = self.spec.policy.care();
-        let Some(retry) = care.retry.filter(|_| care.failover != Failover::LogOnly) else { return false };
+        let Some(retry) = care.retry else { return false };
         let policy = ThrottlePolicy {
             starts: retry.count,
             interval: retry.interval,
             pause: std::time::Duration::ZERO,
         };
-        if retry.count == 0 || self.retries.pause(policy, now).is_some() {
+        let is_one_too_many = retry.count == 0 || self.retries.is_full(policy, now);
+        if is_one_too_many && care.failover != Failover::LogOnly {
             return true;
         }
+        // Those that are let be count, too: the table may say something else before they are old.
         self.retries.started(policy, now);
         false
     }

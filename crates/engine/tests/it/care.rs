@@ -176,6 +176,24 @@ fn after_its_retries_an_entry_is_given_up_until_somebody_says_so() {
 }
 
 #[test]
+fn restarts_that_were_let_be_count_when_they_are_let_be_no_longer() {
+    let mut stage = Stage::new("g:a:1:respawn:a");
+    let retry = Some(Retry { count: 2, interval: seconds(60) });
+    stage.change("a", care(Care { retry, failover: Failover::LogOnly, ..Care::default() }));
+    stage.tell("g", "1");
+    stage.spawned("a");
+    for _ in 0..3 {
+        stage.exited("a", 1);
+        assert_eq!(stage.state("a"), "starting", "with log_only it is restarted for ever");
+        stage.spawned("a");
+    }
+    stage.change("a", care(Care { retry, failover: Failover::None, ..Care::default() }));
+    assert_eq!(stage.state("a"), "running", "a change of policy touches nothing that runs");
+    stage.exited("a", 1);
+    assert_eq!(stage.state("a"), "given up");
+}
+
+#[test]
 fn with_soft_the_group_goes_down_until_it_is_told() {
     let mut stage = given_up(Failover::Soft);
     assert_eq!(stage.did(), "release a, stop b");
