@@ -144,13 +144,15 @@ impl Node {
         if same_life || entry.state == State::Down {
             let moved = entry.spec.levels != spec.levels || entry.spec.links != spec.links;
             let moved = moved || was_transient || !same_life || entry.fate != Fate::Keep;
-            let deadline = entry.deadline();
+            let (deadline, had_failed) = (entry.deadline(), entry.has_failed());
             entry.spec = spec;
             entry.fate = Fate::Keep;
             entry.renew_care(now);
+            // Which ends are good ones is the table's to say, of those that were, too.
+            let turned = had_failed != entry.has_failed();
             self.timers.change(id, deadline, entry.deadline());
             self.mark(id);
-            return moved;
+            return moved || turned;
         }
         self.doom(id, Fate::Replace(Box::new(spec)));
         true

@@ -323,6 +323,25 @@ fn who_requires_a_failed_entry_does_not_start() {
 }
 
 #[test]
+fn a_table_that_judges_an_end_anew_moves_those_that_require_the_entry() {
+    let mut stage = Stage::new("g:a:1:wait:a\ng:b:1:respawn:b");
+    stage.change("b", requires(&["a"]));
+    let success = vec![Exit::Code(1)];
+    stage.change("a", care(Care { success: success.clone(), ..Care::default() }));
+    stage.tell("g", "1");
+    stage.spawned("a");
+    stage.exited("a", 1);
+    stage.spawned("b");
+    assert_eq!((stage.did().as_str(), stage.phase("g")), ("spawn a, release a, spawn b", "DONE"));
+    stage.change("a", care(Care::default()));
+    assert_eq!(stage.did(), "stop b");
+    stage.exited("b", 0);
+    assert_eq!((stage.did().as_str(), stage.phase("g")), ("release b", "FAILED"));
+    stage.change("a", care(Care { success: success.clone(), ..Care::default() }));
+    assert_eq!(stage.did(), "spawn b");
+}
+
+#[test]
 fn a_crash_of_a_required_entry_touches_nobody_but_its_stop_does() {
     let mut stage = chain();
     stage.spawned("a x b c");
