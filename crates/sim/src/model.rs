@@ -115,18 +115,12 @@ impl Model {
                 }
                 return;
             }
-            Event::Exited { entry, generation, exit, .. } => {
-                if let Some(life) = self.life(*entry, *generation) {
-                    let (key, spec) = (life.key.clone(), self.spec(&life.key));
-                    let is_success = |spec: &EntrySpec| spec.policy.care().success.contains(exit);
-                    let is_well = *exit == Exit::Code(0) || spec.is_some_and(is_success);
-                    self.ended_well.insert(key, is_well);
-                }
-                return;
-            }
             Event::TableAccepted(_) | Event::Told { .. } | Event::Ordered { .. } => return,
-            Event::Spawned { .. } | Event::Emptied { .. } | Event::Notified { .. } => return,
-            Event::Added { .. } | Event::Probed { .. } | Event::NotFollowed { .. } => return,
+            Event::Spawned { .. } | Event::Exited { .. } | Event::Emptied { .. } => return,
+            Event::Notified { .. }
+            | Event::Added { .. }
+            | Event::Probed { .. }
+            | Event::NotFollowed { .. } => return,
             Event::InventoryTaken | Event::TimePassed => return,
         }
         self.want();
@@ -251,6 +245,7 @@ impl Model {
                         life.asked.get_or_insert((step.now, timeout));
                     }
                 }
+                Action::Notice(Notice::Ended { entry, exit, .. }) => self.note_end(*entry, *exit, step),
                 Action::Notice(Notice::Fallen { group, .. }) => drop(self.fallen.insert(group.clone())),
                 Action::Kill { entry, generation, .. } => {
                     if let Some(life) = self.life_mut(*entry, *generation) {
@@ -276,6 +271,14 @@ impl Model {
         }
         self.note_ends(step);
         self.note_renewed(step);
+    }
+
+    /// A main process has ended. A keeper may tell of that more often; the first time it is judged.
+    fn note_end(&mut self, id: EntryId, exit: Exit, step: &Step<'_>) {
+        let Some(before) = step.before.get(&id) else { return };
+        let is_success = |spec: &EntrySpec| spec.policy.care().success.contains(&exit);
+        let is_well = exit == Exit::Code(0) || self.spec(&before.key).is_some_and(is_success);
+        self.ended_well.insert(before.key.clone(), is_well);
     }
 
     /// What ceased to be in a step.

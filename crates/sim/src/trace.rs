@@ -49,6 +49,9 @@ pub(crate) fn event_words(event: &Event, node: &Node) -> String {
                     let (stop, throttle) = (e.policy.stop, e.policy.throttle);
                     words += &format!("\n{:16}{} {:?} {}", "", e.tag, e.levels, e.mode);
                     words += &format!(" {:?} {:?} {:?}", e.program.command, stop, throttle);
+                    words += &format!(" {:?} {:?}", e.program.readiness, e.program.watchdog);
+                    words += &e.links.as_ref().map_or(String::new(), |links| format!(" {links:?}"));
+                    words += &e.policy.care.as_ref().map_or(String::new(), |care| format!(" {care:?}"));
                 }
             }
             words
