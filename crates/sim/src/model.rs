@@ -163,6 +163,9 @@ impl Model {
         let mut targets: BTreeMap<GroupName, Level> = BTreeMap::new();
         for group in &table.groups {
             let known = self.table.groups.iter().any(|old| old.name == group.name);
+            if !known && !self.targets.contains_key(&group.name) {
+                self.fallen.remove(&group.name);
+            }
             let target = if known { self.targets.remove(&group.name) } else { group.initdefault.clone() };
             let target =
                 target.or_else(|| self.targets.remove(&group.name).filter(|_| self.is_bare(&group.name)));

@@ -74,12 +74,11 @@ impl Node {
         self.compact(id);
         let Some(group) = self.groups[id as usize].as_mut() else { return (id, Change::None) };
         group.initdefault = spec.initdefault;
-        if std::mem::take(&mut group.transient) && group.target.is_none() {
-            // No table had it before.
-            change = Change::New;
-        }
-        if std::mem::take(&mut group.forget) {
-            // Back before it was gone: a new group with an old one's remains.
+        // No table had it before.
+        let is_first = std::mem::take(&mut group.transient) && group.target.is_none();
+        // Back before it was gone: a new group with an old one's remains.
+        let is_back = std::mem::take(&mut group.forget);
+        if is_first || is_back {
             change = Change::New;
             (group.level, group.fallen) = (None, false);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clinit_engine::Event;
-use clinit_engine::care::{Care, Failing, Readiness, Restart, Retry};
+use clinit_engine::care::{Care, Failing, Failover, Readiness, Restart, Retry};
 use clinit_engine::entry::{GiveUp, Hold};
 use clinit_engine::event::Order;
 use clinit_engine::spec::EntrySpec;
@@ -90,4 +90,18 @@ fn a_plan_names_what_differs_and_leaves_out_what_no_table_has() {
             "Change g/b: restart changed: it need not be restarted"
         ]
     );
+}
+
+#[test]
+fn one_that_was_given_up_keeps_down_no_group_that_a_table_brings() {
+    let mut stage = Stage::new("");
+    let mut spec = spec("g:x:,:respawn:x");
+    let care = Care { restart: Restart::Never, failover: Failover::Soft, ..Care::default() };
+    spec.policy.care = Some(Arc::new(care));
+    stage.happens(Event::Added { group: group("g"), spec: Box::new(spec) });
+    stage.spawned("x");
+    stage.exited("x", 1);
+    assert_eq!((stage.did().as_str(), stage.state("x")), ("spawn x, release x", "given up"));
+    stage.reread("g::initdefault:1\ng:a:1:respawn:a");
+    assert_eq!(stage.did(), "spawn a");
 }
