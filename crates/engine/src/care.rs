@@ -112,6 +112,13 @@ impl Default for Care {
     }
 }
 
+impl Care {
+    /// What it is asked to see whether it is well.
+    pub(crate) fn check(&self) -> Option<&Check> {
+        self.health.as_ref().map(|health| &health.check)
+    }
+}
+
 /// How the health of an entry is looked after.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {

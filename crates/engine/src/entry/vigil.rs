@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Context, Entry, State, Wish};
 use crate::care::{Check, Errand, Failing, Failover, Readiness, Reload};
 use crate::event::{Action, EntryId, Exit, Notice, Said};
+use crate::spec::EntrySpec;
 use crate::time::Instant;
 
 /// How soon an entry that was not ready is asked again; twice as long after each answer.
@@ -183,25 +184,35 @@ impl Entry {
         self.tidy();
     }
 
+    /// Whether what it is asked to see whether it is well is something else by this content.
+    pub(crate) fn is_asked_otherwise(&self, spec: &EntrySpec) -> bool {
+        self.is_up() && self.spec.policy.care().check() != spec.policy.care().check()
+    }
+
+    /// The table says something else of it, while its life goes on.
+    pub(crate) fn take_spec(&mut self, spec: EntrySpec, now: Instant) {
+        if self.is_asked_otherwise(&spec) {
+            // What it answered to the question before says nothing of this one.
+            let vigil = self.vigil();
+            (vigil.check_at, vigil.misses, vigil.is_asked) = (None, 0, false);
+            self.tidy();
+        }
+        self.spec = spec;
+        self.renew_care(now);
+    }
+
     /// What the table says of its care has changed, or an engine before this one has begun it.
-    pub(crate) fn renew_care(&mut self, now: Instant) {
+    fn renew_care(&mut self, now: Instant) {
         if !self.is_up() {
             return;
         }
         let interval = self.spec.policy.care().health.as_ref().map(|health| health.interval);
         let is_probed = self.vigil.as_ref().is_some_and(|vigil| vigil.is_asked);
         let is_being_asked = is_probed || self.errand(Errand::Health).is_some();
-        match interval {
-            None if self.vigil.is_some() => {
-                let vigil = self.vigil();
-                (vigil.check_at, vigil.misses, vigil.is_asked) = (None, 0, false);
-            }
-            Some(interval) if !is_being_asked => {
-                let latest = now + interval;
-                let vigil = self.vigil();
-                vigil.check_at = Some(vigil.check_at.map_or(latest, |at| at.min(latest)));
-            }
-            Some(_) | None => {}
+        if let Some(interval) = interval.filter(|_| !is_being_asked) {
+            let latest = now + interval;
+            let vigil = self.vigil();
+            vigil.check_at = Some(vigil.check_at.map_or(latest, |at| at.min(latest)));
         }
         if let Some(span) = self.spec.program.watchdog {
             self.vigil().well_by.get_or_insert(now + span);

@@ -92,7 +92,13 @@ impl Node {
     }
 
     /// The result of a command is not wanted any more.
-    fn drop_errand(&mut self, owner: EntryId, errand: Errand, now: Instant, out: &mut Vec<Action>) {
+    pub(super) fn drop_errand(
+        &mut self,
+        owner: EntryId,
+        errand: Errand,
+        now: Instant,
+        out: &mut Vec<Action>,
+    ) {
         let Some(entry) = self.entries[owner.0 as usize].as_mut() else { return };
         let Some(id) = entry.errand(errand) else { return };
         // The end of a stop command is awaited even when it is killed.

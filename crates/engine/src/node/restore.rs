@@ -70,7 +70,8 @@ impl Node {
     /// Brings the members into the order of the file, adds what no record names, and finds out what is
     /// wanted. Nothing is done about it before the inventory is taken.
     fn merge(&mut self, table: Table, now: Instant) {
-        self.adopt(table, now);
+        // The table that held changes nothing that runs.
+        self.adopt(table, now, &mut Vec::new());
         for id in 0..u32::try_from(self.groups.len()).unwrap_or(u32::MAX) {
             let Some(group) = self.groups[id as usize].as_ref() else { continue };
             self.halting += u32::from(group.phase == Phase::Halting);

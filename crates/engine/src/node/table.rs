@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::{Goal, Node, count};
+use crate::care::Errand;
 use crate::entry::{Entry, Fate, Hold, State};
 use crate::event::{Action, EntryId, Notice};
 use crate::group::{Group, Phase};
@@ -28,7 +29,7 @@ impl Node {
         if self.goal == Goal::Halt {
             return;
         }
-        for (id, change) in self.adopt(table, now) {
+        for (id, change) in self.adopt(table, now, out) {
             if self.groups[id as usize].is_none() {
                 continue;
             }
@@ -46,13 +47,13 @@ impl Node {
         }
     }
 
-    /// Takes over what the table says, without acting on it.
-    pub(super) fn adopt(&mut self, table: Table, now: Instant) -> Vec<(u32, Change)> {
+    /// Takes over what the table says, without bringing groups to it.
+    pub(super) fn adopt(&mut self, table: Table, now: Instant, out: &mut Vec<Action>) -> Vec<(u32, Change)> {
         let mut changes = Vec::new();
         let mut named = BTreeSet::new();
         for spec in table.groups {
             named.insert(spec.name.clone());
-            changes.push(self.accept_group(spec, now));
+            changes.push(self.accept_group(spec, now, out));
         }
         let vanished: Vec<u32> =
             self.group_ids.iter().filter(|(name, _)| !named.contains(*name)).map(|(_, &id)| id).collect();
@@ -66,7 +67,7 @@ impl Node {
         changes
     }
 
-    fn accept_group(&mut self, spec: GroupSpec, now: Instant) -> (u32, Change) {
+    fn accept_group(&mut self, spec: GroupSpec, now: Instant, out: &mut Vec<Action>) -> (u32, Change) {
         let (id, mut change) = match self.group_ids.get(&spec.name) {
             Some(&id) => (id, Change::None),
             None => (self.insert_group(Group::new(spec.name.clone(), now)), Change::New),
@@ -87,7 +88,7 @@ impl Node {
         for entry in spec.entries {
             let key = EntryKey { group: spec.name.clone(), tag: entry.tag.clone() };
             let (member, changed) = match self.entry_ids.get(&key) {
-                Some(&member) => (member, self.accept_entry(member, entry, now)),
+                Some(&member) => (member, self.accept_entry(member, entry, now, out)),
                 None => {
                     let member = self.insert_entry(Entry::new(key, id, entry, now));
                     self.hold_recalled(member);
@@ -125,7 +126,7 @@ impl Node {
     }
 
     /// Whether the entry has to be looked at by its group.
-    fn accept_entry(&mut self, id: EntryId, spec: EntrySpec, now: Instant) -> bool {
+    fn accept_entry(&mut self, id: EntryId, spec: EntrySpec, now: Instant, out: &mut Vec<Action>) -> bool {
         let Some(entry) = self.entries[id.0 as usize].as_mut() else { return false };
         if entry.spec == spec && entry.fate == Fate::Keep && !entry.transient {
             return false;
@@ -140,21 +141,29 @@ impl Node {
             entry.hold = Hold::Free;
         }
         let same_life = entry.spec.program == spec.program && entry.spec.mode == spec.mode;
-        if same_life || entry.state == State::Down {
-            let moved = entry.spec.levels != spec.levels || entry.spec.links != spec.links;
-            let moved = moved || was_transient || !same_life || entry.fate != Fate::Keep;
-            let (deadline, had_failed) = (entry.deadline(), entry.has_failed());
-            entry.spec = spec;
-            entry.fate = Fate::Keep;
-            entry.renew_care(now);
-            // Which ends are good ones is the table's to say, of those that were, too.
-            let turned = had_failed != entry.has_failed();
-            self.timers.change(id, deadline, entry.deadline());
-            self.mark(id);
-            return moved || turned;
+        if !same_life && entry.state != State::Down {
+            self.doom(id, Fate::Replace(Box::new(spec)));
+            return true;
         }
-        self.doom(id, Fate::Replace(Box::new(spec)));
-        true
+        let moved = entry.spec.levels != spec.levels || entry.spec.links != spec.links;
+        let moved = moved || was_transient || !same_life || entry.fate != Fate::Keep;
+        if entry.is_asked_otherwise(&spec) {
+            self.drop_errand(id, Errand::Health, now, out);
+        }
+        self.change_entry(id, spec, now) || moved
+    }
+
+    /// The life of an entry goes on with another content. Returns whether it has come to fail by that, or ceased to.
+    fn change_entry(&mut self, id: EntryId, spec: EntrySpec, now: Instant) -> bool {
+        let Some(entry) = self.entries[id.0 as usize].as_mut() else { return false };
+        let (deadline, had_failed) = (entry.deadline(), entry.has_failed());
+        entry.fate = Fate::Keep;
+        entry.take_spec(spec, now);
+        // Which ends are good ones is the table's to say, of those that were, too.
+        let turned = had_failed != entry.has_failed();
+        self.timers.change(id, deadline, entry.deadline());
+        self.mark(id);
+        turned
     }
 
     fn doom(&mut self, id: EntryId, fate: Fate) {

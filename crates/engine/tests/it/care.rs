@@ -132,6 +132,34 @@ fn only_bad_answers_in_a_row_make_it_unhealthy() {
 }
 
 #[test]
+fn what_answers_a_check_that_is_the_tables_no_longer_counts_for_nothing() {
+    let health = |check| {
+        let health = Health { check, interval: seconds(2), timeout: seconds(5), threshold: 1 };
+        care(Care { health: Some(health), ..Care::default() })
+    };
+    let (port, script) = (Check::Tcp(([127, 0, 0, 1], 80).into()), Check::Exec(command("check")));
+    let mut stage = Stage::new("g:a:1:respawn:a");
+    stage.change("a", health(port.clone()));
+    stage.tell("g", "1");
+    stage.spawned("a");
+    stage.wait(2.5);
+    assert_eq!(stage.did(), "spawn a, probe a");
+    stage.change("a", health(script));
+    stage.answers("a", false);
+    stage.wait(2.5);
+    assert_eq!((stage.state("a"), stage.node.tasks().count()), ("running", 1), "the next question is asked");
+    stage.did();
+    stage.change("a", health(port));
+    stage.wait(0.0);
+    assert!(stage.did().starts_with("kill"), "a command of no use does not run on");
+    stage.task_exits(1);
+    assert_eq!(stage.state("a"), "running");
+    stage.wait(2.5);
+    stage.answers("a", false);
+    assert_eq!(stage.state("a"), "stopping");
+}
+
+#[test]
 fn a_check_whose_end_nobody_saw_is_no_answer() {
     let mut stage = Stage::new("g:a:1:respawn:a");
     let check = Check::Exec(command("check"));
