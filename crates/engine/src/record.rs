@@ -63,7 +63,7 @@ pub struct EntryRecord {
     pub throttle: Throttle,
     /// What happened to it.
     pub history: History,
-    /// How its process is to be stopped: the table may say so no longer.
+    /// How its process is to be stopped, should the table that holds not be read as it was.
     pub stop: StopPolicy,
     /// It goes down in order to come back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,9 +80,12 @@ pub struct EntryRecord {
     /// What is known of it from asking and hearing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vigil: Option<Vigil>,
-    /// What it is, where no table says so.
+    /// It was made through the socket: no table has it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub transient: bool,
+    /// What it is, where the table says something else or nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub transient: Option<EntrySpec>,
+    pub spec: Option<EntrySpec>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]

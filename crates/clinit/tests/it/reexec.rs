@@ -229,26 +229,28 @@ fn a_program_that_cannot_go_on_is_refused_and_all_goes_on() {
     });
 }
 
-/// Writes another version, of one digit, into the journal of a daemon.
-fn set_version(daemon: &Daemon, from: u32, to: u32) {
+/// Writes another version, of one digit, into the journal of a daemon. Returns the one before.
+fn set_version(daemon: &Daemon, version: char) -> char {
     let path = daemon.path("init.s.state/journal");
     let text = fs::read_to_string(&path).unwrap();
-    let (old, new) = (format!("[{{\"version\":{from}}}]"), format!("[{{\"version\":{to}}}]"));
-    assert!(text.starts_with(&old), "{text}");
+    let before = text.strip_prefix("[{\"version\":").and_then(|rest| rest.chars().next());
     // In place: the daemon has it open.
     let file = fs::File::options().write(true).open(&path).unwrap();
-    std::os::unix::fs::FileExt::write_at(&file, new.as_bytes(), 0).unwrap();
+    let line = format!("[{{\"version\":{version}}}]\n");
+    assert!(text.lines().next().is_some_and(|first| first.len() + 1 == line.len()), "{text}");
+    std::os::unix::fs::FileExt::write_at(&file, line.as_bytes(), 0).unwrap();
+    before.unwrap()
 }
 
 #[test]
 fn state_that_a_program_cannot_read_keeps_it_out() {
     let daemon = running();
     let before = pids(&daemon);
-    set_version(&daemon, 1, 9);
+    let ours = set_version(&daemon, '9');
     copy(&daemon, "next");
     daemon.clinit("reexec --program next").fails(1, &["it cannot read a journal of version 9"]);
     assert_eq!(pids(&daemon), before);
-    set_version(&daemon, 9, 1);
+    set_version(&daemon, ours);
     daemon.clinit("reexec --program next").done();
 }
 
@@ -261,12 +263,12 @@ fn a_daemon_that_cannot_read_what_another_version_left_is_not_started_while_its_
         all.iter().for_each(|&pid| send(pid, signal));
     }
     eventually("that they are dead", || !all.iter().any(|&pid| is_alive(pid)));
-    set_version(&daemon, 1, 9);
+    let ours = set_version(&daemon, '9');
     let words = ["its journal has version 9", "Start the version that wrote it", &httpd.to_string()];
     daemon.clinit("-d").fails(7, &words);
     assert!(is_alive(httpd) && is_alive(first) && daemon.has("init.s.state/journal"));
 
-    set_version(&daemon, 9, 1);
+    set_version(&daemon, ours);
     daemon.restart();
     daemon.wait_group("web", "1", "DONE");
     assert_eq!((daemon.pid("httpd"), daemon.pid("first")), (httpd, first));
@@ -277,7 +279,7 @@ fn a_daemon_that_cannot_read_what_another_version_left_is_not_started_while_its_
         all.iter().chain(&[httpd, first]).for_each(|&pid| send(pid, signal));
     }
     eventually("that they are dead", || !all.iter().chain(&[httpd, first]).any(|&pid| is_alive(pid)));
-    set_version(&daemon, 1, 9);
+    set_version(&daemon, '9');
     daemon.restart();
     daemon.settle("web", "1", "DONE");
 }

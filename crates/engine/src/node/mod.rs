@@ -468,6 +468,7 @@ fn entry_record(id: EntryId, entry: &Entry) -> Record {
         retries: entry.retries.clone(),
         streak: entry.streak,
         vigil: entry.vigil.as_deref().and_then(Vigil::remembered),
-        transient: entry.transient.then(|| entry.spec.clone()),
+        transient: entry.transient,
+        spec: (entry.transient || entry.fate != Fate::Keep).then(|| entry.spec.clone()),
     }))
 }

@@ -102,21 +102,19 @@ impl Node {
         self.insert_group(group);
     }
 
-    fn restore_entry(&mut self, record: EntryRecord, spec: Option<&EntrySpec>, now: Instant) {
+    fn restore_entry(&mut self, record: EntryRecord, of_table: Option<&EntrySpec>, now: Instant) {
         let Some(&group) = self.group_ids.get(&record.key.group) else { return };
         let keep = record.fate == FateRecord::Keep;
-        let transient = record.transient.clone();
-        let is_transient = transient.is_some();
-        // One that no table has and that was to go has nothing to come back as.
-        let spec = spec.or(transient.as_ref().filter(|_| record.fate != FateRecord::Forget));
-        let of_table = || spec.filter(|_| keep).cloned().unwrap_or_else(|| lost_spec(&record, spec));
-        let spec_of_life = transient.clone().unwrap_or_else(of_table);
-        let mut entry = Entry::new(record.key, group, spec_of_life, now);
-        entry.fate = match spec {
+        let fate = match of_table {
             Some(_) if keep => Fate::Keep,
-            Some(spec) => Fate::Replace(Box::new(spec.clone())),
+            Some(next) => Fate::Replace(Box::new(next.clone())),
+            None if keep && record.transient => Fate::Keep,
             None => Fate::Forget,
         };
+        let spec = record.spec.clone().or_else(|| of_table.cloned());
+        let spec = spec.unwrap_or_else(|| lost_spec(&record));
+        let mut entry = Entry::new(record.key, group, spec, now);
+        entry.fate = fate;
         entry.state = record.state;
         entry.since = record.since;
         (entry.generation, entry.stream) = (record.generation, record.stream);
@@ -124,7 +122,7 @@ impl Node {
         entry.throttle = record.throttle;
         entry.hold = record.hold;
         entry.history = record.history;
-        entry.transient = is_transient;
+        entry.transient = record.transient;
         (entry.again, entry.retries, entry.streak) = (record.again, record.retries, record.streak);
         entry.renewed = record.renewed;
         entry.vigil = record.vigil.map(Box::new);
@@ -226,9 +224,9 @@ impl Node {
     }
 }
 
-/// What is left of an entry's content when the table has it no longer, or has another: enough to stop it.
-/// Whom it follows is taken to be what the table says now.
-fn lost_spec(record: &EntryRecord, next: Option<&EntrySpec>) -> EntrySpec {
+/// What is left of an entry's content when the table that holds is not read as it was, by another version: enough
+/// to stop it.
+fn lost_spec(record: &EntryRecord) -> EntrySpec {
     EntrySpec {
         tag: record.key.tag.clone(),
         levels: Arc::new(Levels::Labels(Box::<[Level]>::default())),
@@ -239,6 +237,6 @@ fn lost_spec(record: &EntryRecord, next: Option<&EntrySpec>) -> EntrySpec {
             ..Program::plain(Command::Direct(Box::default()))
         }),
         policy: Arc::new(Policy { stop: record.stop, ..Policy::default() }),
-        links: next.and_then(|next| next.links.clone()),
+        links: None,
     }
 }

@@ -396,6 +396,21 @@ fn who_waits_to_leave_still_waits_after_a_restore() {
 }
 
 #[test]
+fn who_the_table_has_no_longer_is_stopped_by_its_command_after_a_restore_too() {
+    let mut stage = Stage::new("g:a:1:respawn:a\ng:b:1:respawn:b\ng:c:1:respawn:c");
+    stage.change("b", requires(&["a"]));
+    stage.change("a", care(Care { stop_command: Some(command("stop")), ..Care::default() }));
+    stage.tell("g", "1");
+    stage.spawned("a b c");
+    stage.reread("g:c:1:respawn:c");
+    stage.crash();
+    stage.spawned("a b c");
+    stage.happens(Event::InventoryTaken);
+    stage.exited("b", 0);
+    assert_eq!((stage.state("a"), stage.node.tasks().count()), ("stopping", 1));
+}
+
+#[test]
 fn what_only_a_process_said_is_not_the_keepers_word() {
     let mut stage = Stage::new("g:a:1:respawn:a");
     stage.change("a", ready_by(Readiness::Notify));

@@ -1,8 +1,12 @@
 //! Going on after the process that ran the engine was lost.
 
+use std::sync::Arc;
+
 use clinit_engine::Event;
 use clinit_engine::Node;
+use clinit_engine::care::Links;
 use clinit_engine::event::{Exit, Generation};
+use clinit_engine::name::Tag;
 
 use crate::stage::Stage;
 
@@ -219,4 +223,26 @@ fn all_records_at_once_say_what_the_log_says() {
     stage.crash();
     assert_eq!(stage.node.all_records(), all);
     assert_eq!(from_all.all_records(), all);
+}
+
+#[test]
+fn one_that_a_table_drops_and_the_next_brings_back_is_the_same_after_a_restore() {
+    let mut stage = Stage::new("g:a:1:respawn:a\ng:b:1:respawn:b\ng:c:1:respawn:c");
+    stage.change("b", |spec| {
+        let requires = [Tag::new("a").unwrap()].into();
+        spec.links = Some(Arc::new(Links { after: Box::default(), requires }));
+    });
+    let before = stage.table.clone();
+    stage.tell("g", "1");
+    stage.spawned("a b c");
+    stage.did();
+    stage.reread("g:c:1:respawn:c");
+    assert_eq!(stage.did(), "stop b", "a waits for it");
+    stage.crash();
+    stage.spawned("a b c");
+    stage.accept(before);
+    stage.happens(Event::InventoryTaken);
+    stage.exited("b", 0);
+    assert_eq!(stage.did(), "stop b, release b, spawn b");
+    assert_eq!(stage.state("a"), "running");
 }
