@@ -9,7 +9,7 @@ use clinit_engine::event::{Event, Exit, Order, Said};
 use clinit_engine::name::Tag;
 use clinit_engine::spec::{Command, EntrySpec, Program};
 
-use crate::stage::Stage;
+use crate::stage::{Stage, table};
 
 fn seconds(number: u64) -> Duration {
     Duration::from_secs(number)
@@ -367,6 +367,23 @@ fn a_table_that_judges_an_end_anew_moves_those_that_require_the_entry() {
     assert_eq!((stage.did().as_str(), stage.phase("g")), ("release b", "FAILED"));
     stage.change("a", care(Care { success: success.clone(), ..Care::default() }));
     assert_eq!(stage.did(), "spawn b");
+}
+
+#[test]
+fn a_failure_of_what_the_table_replaces_moves_nobody() {
+    let mut stage = Stage::new("g:a:1:wait:a\ng:b:1:wait:b");
+    stage.tell("g", "1");
+    stage.spawned("a");
+    stage.exited("a", 1);
+    stage.spawned("b");
+    stage.exited("b", 0);
+    stage.did();
+    let mut table = table("g:a:1:wait:another\ng:b:1:wait:b");
+    requires(&["a"])(&mut table.groups[0].entries[1]);
+    stage.accept(table);
+    stage.spawned("a");
+    stage.exited("a", 0);
+    assert_eq!((stage.did().as_str(), stage.state("b")), ("spawn a, release a", "done"), "b has run");
 }
 
 #[test]
