@@ -192,9 +192,11 @@ impl Entry {
     /// The table says something else of it, while its life goes on.
     pub(crate) fn take_spec(&mut self, spec: EntrySpec, now: Instant) {
         if self.is_asked_otherwise(&spec) {
-            // What it answered to the question before says nothing of this one.
+            // What it answered to the question before says nothing of this one. Who speaks is not well till he says so.
+            let speaks = self.spec.program.watchdog.is_some();
             let vigil = self.vigil();
             (vigil.check_at, vigil.misses, vigil.is_asked) = (None, 0, false);
+            vigil.is_unwell &= speaks;
             self.tidy();
         }
         self.spec = spec;

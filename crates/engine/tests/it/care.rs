@@ -160,6 +160,21 @@ fn what_answers_a_check_that_is_the_tables_no_longer_counts_for_nothing() {
 }
 
 #[test]
+fn who_is_not_asked_any_more_is_not_unwell_for_ever() {
+    let mut stage = Stage::new("g:a:1:respawn:a");
+    let check = Check::Tcp(([127, 0, 0, 1], 80).into());
+    let health = Some(Health { check, interval: seconds(1), timeout: seconds(5), threshold: 1 });
+    stage.change("a", care(Care { health, failover: Failover::LogOnly, ..Care::default() }));
+    stage.tell("g", "1");
+    stage.spawned("a");
+    stage.wait(1.1);
+    stage.answers("a", false);
+    assert!(stage.entry("a").is_unwell());
+    stage.change("a", care(Care { failover: Failover::LogOnly, ..Care::default() }));
+    assert!(!stage.entry("a").is_unwell());
+}
+
+#[test]
 fn a_check_whose_end_nobody_saw_is_no_answer() {
     let mut stage = Stage::new("g:a:1:respawn:a");
     let check = Check::Exec(command("check"));
