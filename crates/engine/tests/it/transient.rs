@@ -97,7 +97,7 @@ fn one_that_was_given_up_keeps_down_no_group_that_a_table_brings() {
     let mut stage = Stage::new("");
     let mut spec = spec("g:x:,:respawn:x");
     let care = Care { restart: Restart::Never, failover: Failover::Soft, ..Care::default() };
-    spec.policy.care = Some(Arc::new(care));
+    Arc::make_mut(&mut spec.policy).care = Some(Arc::new(care));
     stage.happens(Event::Added { group: group("g"), spec: Box::new(spec) });
     stage.spawned("x");
     stage.exited("x", 1);
