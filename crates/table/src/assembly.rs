@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clinit_engine::name::{EntryKey, GroupName, Level, Tag};
 use clinit_engine::spec::{EntrySpec, GroupSpec, Table};
 
-use crate::glyph::{AnyOf, Quoted};
+use crate::glyph::{AnyOf, Quoted, Shortened};
 use crate::hollow;
 use crate::links::{self, Target};
 use crate::property::{self, Draft};
@@ -22,6 +22,9 @@ use crate::suggest;
 
 /// Most entries of a table.
 pub const ENTRIES_MAX: usize = 131_072;
+
+/// Most levels that a hint names.
+const LEVELS_SHOWN_MAX: usize = 8;
 
 /// Most property lines of a table.
 pub const PROPERTIES_MAX: usize = 1_048_576;
@@ -151,17 +154,23 @@ impl<'a> Assembly<'a> {
             } else if !self.faulty.contains(&key) {
                 report
                     .fault(at, "unknown-tag", format_args!("no entry {}", Quoted(&key.to_string())))
-                    .hint_with(|| {
-                        if let Some((group, _)) = found {
-                            return Some(format!(
-                                "tag `{}` is in group `{}`",
-                                key.tag, self.groups[group].name
-                            ));
-                        }
-                        let group = &self.groups[*self.group_index.get(&key.group)?];
-                        let tags = group.entries.iter().map(|lines| lines.entry.key.tag.as_str());
-                        suggest::nearest(key.tag.as_str(), tags).map(|near| format!("did you mean `{near}`?"))
-                    });
+                    .hint_with(|| Some(self.hint_at_missing(&key)));
+            }
+        }
+    }
+
+    /// What helps where a property is of an entry that is not there.
+    fn hint_at_missing(&self, key: &EntryKey) -> String {
+        if let Some(&(group, _)) = self.tags.get(&key.tag) {
+            return format!("tag `{}` is in group `{}`", key.tag, self.groups[group].name);
+        }
+        let group = self.group_index.get(&key.group).map(|&index| &self.groups[index]);
+        let tags = group.iter().flat_map(|group| &group.entries).map(|lines| lines.entry.key.tag.as_str());
+        match suggest::nearest(key.tag.as_str(), tags) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => {
+                let (group, tag) = (Shortened(key.group.as_str()), Shortened(key.tag.as_str()));
+                format!("add its line, {group}:{tag}:LEVELS:MODE:COMMAND, or take this one out")
             }
         }
     }
@@ -256,7 +265,9 @@ fn check_initdefault(given: &[Assignment<'_>], draft: &Draft, groups: &[GroupSpe
         || {
             let named: BTreeSet<Level> = levels.by_ref().flat_map(|levels| levels.named()).collect();
             let near = suggest::nearest(level.as_str(), named.iter().map(Level::as_str));
-            near.map(|near| format!("did you mean `{near}`?"))
+            let names: Vec<&str> = named.iter().map(Level::as_str).take(LEVELS_SHOWN_MAX).collect();
+            let levels = || (!names.is_empty()).then(|| format!("there are: {}", names.join(", ")));
+            near.map(|near| format!("did you mean `{near}`?")).or_else(levels)
         },
     );
 }

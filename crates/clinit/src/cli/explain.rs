@@ -196,7 +196,8 @@ fn explain_log(entry: &EntryStatus, text: &mut String) {
 pub(super) fn log_words(log: &LogStatus) -> Option<String> {
     let fault = log.fault.as_ref().map(|fault| {
         let then = if log.dropping { "are dropped" } else { "wait" };
-        format!("its lines cannot be written and {then}: {fault}")
+        let place = log.folder.as_deref().map(|folder| format!("{folder}: ")).unwrap_or_default();
+        format!("its lines cannot be written and {then}: {place}{fault}")
     });
     let dropped = (log.dropped_lines > 0).then(|| format!("{} lines were dropped", log.dropped_lines));
     let parts: Vec<String> = fault.into_iter().chain(dropped).collect();
@@ -212,7 +213,7 @@ fn next(group: &GroupStatus, entry: &EntryStatus) -> String {
     match (entry.state, entry.mode) {
         _ if runs && entry.reloading => "it goes on when it has read its configuration".to_owned(),
         (EntryState::Running, _) if entry.until_ms.is_some() => {
-            within("if it is not ready by then, it is stopped and started again,")
+            within("it is stopped and started again if it is not ready")
         }
         (EntryState::Running, _) if entry.troubled => "it is waited for until it is ready".to_owned(),
         (EntryState::Running | EntryState::Ready, _) if entry.misses.is_some_and(|misses| misses > 0) => {
@@ -256,6 +257,14 @@ fn remedy(group: &GroupStatus, entry: &EntryStatus, name: &str) -> Option<String
     let levels: Vec<&str> = entry.levels.iter().map(clinit_engine::Level::as_str).collect();
     match entry.state {
         _ if group.fallen => Some(format!("see clinit explain {}", group.name)),
+        EntryState::Running | EntryState::Ready
+            if entry.log.as_ref().is_some_and(|log| log.fault.is_some()) =>
+        {
+            Some(
+                "make room for its lines, or change its output in the table: it is tried again by itself"
+                    .into(),
+            )
+        }
         EntryState::Down if entry.hold == Hold::Free && entry.waits_for.is_some() => {
             entry.waits_for.as_ref().map(|other| format!("see to {other}: clinit explain {other}"))
         }

@@ -19,7 +19,8 @@ pub(crate) fn run(place: &Place, order: &Order) -> Exit {
     match reply {
         Ok(reply) => report(&order.kind, &reply),
         Err(ClientError::Remote(CallError::InvalidParameter { parameter })) if parameter == "signal" => {
-            say::error("there is no such signal", Some("such as HUP, SIGUSR1 or 10"));
+            let OrderKind::Signal(signal) = &order.kind else { return Exit::Usage };
+            say::error(&format!("{signal} is no signal"), Some("such as HUP, SIGUSR1 or 10"));
             Exit::Usage
         }
         Err(error) => say::client_error(&error),

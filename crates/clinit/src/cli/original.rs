@@ -135,6 +135,10 @@ fn tell_host(place: &Place, level: &str, is_silent: bool) -> Result<Exit, Client
     if short != host && matches!(told, Err(ClientError::Remote(CallError::NoSuchGroup { .. }))) {
         told = attempt(&short);
     }
+    if matches!(told, Err(ClientError::Remote(CallError::NoSuchGroup { .. }))) && !is_silent {
+        say::note(&format!("hint: {level} alone is a level of the group named like this host, {short}"));
+        say::note("hint: clinit help lists the commands");
+    }
     finish(told, is_silent)
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::io::{self, Write};
 
+use clinit_control::CallError;
 use clinit_control::client::ClientError;
 use clinit_daemon::start::StartError;
 use clinit_table::Dialect;
@@ -57,7 +58,14 @@ pub(crate) fn note(text: &str) {
 
 /// Says why the daemon did not do as asked; the exit code for it.
 pub(crate) fn client_error(error: &ClientError) -> Exit {
-    self::error(&with_sources(error), error.hint().as_deref());
+    let overview = || "clinit status shows what there is".to_owned();
+    let hint = match error {
+        ClientError::Remote(CallError::NoSuchGroup { .. } | CallError::NoSuchEntry { .. }) => {
+            error.hint().or_else(|| Some(overview()))
+        }
+        _ => error.hint(),
+    };
+    self::error(&with_sources(error), hint.as_deref());
     Exit::of_client(error)
 }
 

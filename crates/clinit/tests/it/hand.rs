@@ -99,7 +99,7 @@ fn a_signal_reaches_the_main_process_alone() {
     daemon.wait_file("ready");
     daemon.clinit("signal a usr1").done();
     daemon.wait_file("got");
-    daemon.clinit("signal a nonsense").fails(2, &["no such signal"]);
+    daemon.clinit("signal a nonsense").fails(2, &["nonsense is no signal"]);
 }
 
 #[test]

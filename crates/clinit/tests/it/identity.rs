@@ -159,9 +159,9 @@ fn names_that_nobody_has_are_told_and_found_when_they_are_there() {
          web:number:1,:once:true\n\
          web:number::run_user:90000\n",
     );
-    assert_eq!(fault(&daemon), "run_user: no such user: wbe");
+    assert_eq!(fault(&daemon), "run_user: no such user: wbe: make one, or name another");
     let error = |tag: &str| daemon.wait_entry(tag, "done")["last_exit"]["error"].as_str().unwrap().to_owned();
-    assert_eq!(error("other"), "run_group: no such Unix group: wbe");
+    assert_eq!(error("other"), "run_group: no such Unix group: wbe: make one, or name another");
     let number = "run_user: no user has the number 90000, so its group is not known: set run_group";
     assert_eq!(error("number"), number);
     eventually("a word at the start", || daemon.err().contains("cltab:2:18: no such user: wbe"));

@@ -79,7 +79,8 @@ fn a_full_disk_holds_its_entries_and_no_others_and_costs_no_line() {
         Some(daemon.clinit("status web/full").out).filter(|out| out.contains("cannot be written"))
     });
     assert!(
-        said.contains("web/full: its lines cannot be written and wait: No space left on device"),
+        said.contains("web/full: its lines cannot be written and wait: ")
+            && said.contains(": No space left on device"),
         "{said}"
     );
     // It stands when no more of it can wait.

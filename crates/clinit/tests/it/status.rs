@@ -89,7 +89,7 @@ fn a_name_is_a_groups_else_an_entrys() {
     assert_eq!(of("web/httpd"), ["httpd"]);
     for (name, complaint) in [
         ("htpd", "clinit: no such entry: htpd, nor a group\nhint: did you mean httpd?\n"),
-        ("web/smtpd", "clinit: no such entry: web/smtpd\n"),
+        ("web/smtpd", "clinit: no such entry: web/smtpd\nhint: clinit status shows what there is\n"),
         ("web/htpd", "clinit: no such entry: web/htpd\nhint: did you mean web/httpd?\n"),
         ("wbe/httpd", "clinit: no such group: wbe\nhint: did you mean web?\n"),
     ] {

@@ -40,7 +40,11 @@ fn a_timeout_ends_the_wait_and_not_the_transition() {
 fn an_unknown_group_is_a_failure() {
     let daemon = Daemon::start("web:httpd:1,:respawn:sleep 1000\n");
     daemon.clinit("tell wbe 1").is(1, "", "clinit: no such group: wbe\nhint: did you mean web?\n");
-    daemon.clinit("tell a/b 1").is(1, "", "clinit: no such group: a/b\n");
+    daemon.clinit("tell a/b 1").is(
+        1,
+        "",
+        "clinit: no such group: a/b\nhint: clinit status shows what there is\n",
+    );
 }
 
 #[test]

@@ -62,6 +62,40 @@ fn an_entry_that_is_not_ready_in_time_is_named() {
 }
 
 #[test]
+fn one_that_was_given_up_and_is_not_wanted_any_more_is_down_for_its_level() {
+    let daemon = Daemon::start(GIVEN_UP);
+    daemon.tell("web", "1");
+    daemon.wait_entry("db", "given_up");
+    daemon.settle("web", "2", "DONE");
+    assert_eq!(daemon.entry("db")["why"], json!(null));
+    let explained = daemon.clinit("explain db").done();
+    assert!(explained.contains("group web has level 2, and it does not belong to it"), "{explained}");
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_remedy() {
+    let daemon = Daemon::start(
+        "web:a:1,:respawn:sleep 1000\nweb:b:1,:respawn:./absent\nweb:c:1,:respawn:echo x; exec sleep 1000\n\
+         web:c::output:file:/proc/none\n",
+    );
+    daemon.tell("web", "1");
+    daemon.clinit("signal a FOO").fails(2, &["FOO is no signal", "such as HUP"]);
+    daemon.clinit("stop nobody").fails(1, &["no such entry: nobody", "clinit status shows what there is"]);
+    let missing = daemon.clinit("plan absent.cltab");
+    assert_eq!(missing.err.matches("absent.cltab").count(), 1, "{missing:?}");
+    let alone = daemon.clinit("frobnicate");
+    assert!(alone.err.contains("clinit help lists the commands"), "{alone:?}");
+    daemon.wait_entry("b", "pausing");
+    let explained = daemon.clinit("explain b").done();
+    assert!(explained.contains("it was not executed: ./absent: "), "{explained}");
+    eventually("a word about its lines", || {
+        daemon.clinit("status").out.contains(": /proc/none/web/c: No such")
+    });
+    let explained = daemon.clinit("explain c").done();
+    assert!(explained.contains("change its output in the table"), "{explained}");
+}
+
+#[test]
 fn state_and_exit_code_are_of_the_moment_at_which_they_are_told() {
     let daemon = Daemon::start(
         "web:db:1,:respawn:until test -e bad; do sleep 0.02; done; test -e good && exec sleep 1000; exit 3\n\

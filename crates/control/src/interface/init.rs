@@ -130,11 +130,15 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.source)?;
-        for place in [self.line, self.column].iter().take_while(|place| **place > 0) {
-            write!(f, ":{place}")?;
+        // What is wrong with the whole of it may name it already.
+        if self.line > 0 || !self.message.contains(&self.source) {
+            f.write_str(&self.source)?;
+            for place in [self.line, self.column].iter().take_while(|place| **place > 0) {
+                write!(f, ":{place}")?;
+            }
+            f.write_str(": ")?;
         }
-        write!(f, ": {}", self.message)?;
+        f.write_str(&self.message)?;
         self.hint.as_ref().map_or(Ok(()), |hint| write!(f, " ({hint})"))
     }
 }

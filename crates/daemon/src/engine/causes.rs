@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use clinit_control::interface::Cause;
+use clinit_control::interface::{Cause, ExitStatus};
 use clinit_engine::care::{Failing, Failover};
 use clinit_engine::entry::{Entry, Fate, GiveUp, Hold, Outcome, PauseReason, State};
 use clinit_engine::event::EntryId;
@@ -116,6 +116,13 @@ pub(crate) fn felled_by<'a>(node: &'a Node, group: &Group) -> Option<&'a Entry> 
         .max_by_key(|entry| entry.history().given_up.map(|(_, at)| at))
 }
 
+/// Whether an entry was given up, and its group was taken down for that.
+pub(crate) fn has_felled(node: &Node, entry: &Entry) -> bool {
+    let was_given_up = entry.state() == State::Down && entry.history().given_up.is_some();
+    let has_fallen = || node.group(&entry.key().group).is_some_and(Group::has_fallen);
+    was_given_up && entry.hold() == Hold::Free && has_fallen()
+}
+
 /// Where an entry stands, behind "which".
 fn stands(node: &Node, entry: &Entry) -> &'static str {
     match entry.state() {
@@ -131,7 +138,7 @@ fn stands(node: &Node, entry: &Entry) -> &'static str {
         State::Pausing { .. } => "waits before it is started again",
         State::Stopping { .. } => "is stopping",
         State::Killing { .. } => "is being killed",
-        State::Down if entry.history().given_up.is_some() => "was given up",
+        State::Down if has_felled(node, entry) => "was given up",
         State::Down if entry.spec().mode == Mode::Off => "never runs: its mode is off",
         State::Down if entry.hold() != Hold::Free => "was stopped by hand",
         State::Down => match node.group(&entry.key().group) {
@@ -202,7 +209,7 @@ fn own(node: &Node, entry: &Entry, who: &str, now: Instant) -> Vec<(String, At)>
     let is_over = match entry.state() {
         State::Pausing { .. } | State::Clearing { .. } | State::GivenUp { .. } => true,
         State::Done { .. } => entry.has_failed(),
-        State::Down => history.given_up.is_some(),
+        State::Down => has_felled(node, entry),
         State::Starting => entry.restarts_because().is_some(),
         State::Running { .. } | State::Ready => entry.is_unwell(),
         State::Stopping { .. } | State::Killing { .. } => false,
@@ -210,7 +217,11 @@ fn own(node: &Node, entry: &Entry, who: &str, now: Instant) -> Vec<(String, At)>
     if !is_over {
         return causes;
     }
-    let ended = history.last_exit.map(|(exit, at)| (format!("{who} {}", exit_of(exit, entry)), at));
+    let ended = history.last_exit.map(|(exit, at)| {
+        let exit = exit_of(exit, entry);
+        let verb = if matches!(exit, ExitStatus::NotExecuted { .. }) { "was " } else { "" };
+        (format!("{who} {verb}{exit}"), at)
+    });
     match (history.last_failure, ended) {
         (Some((failing, at)), _) if failing != Failing::Exited && failing != Failing::GivenUp => {
             causes
@@ -244,7 +255,7 @@ fn state_of(node: &Node, entry: &Entry, who: &str) -> (String, At) {
     }
     match entry.state() {
         State::GivenUp { reason } => given_up(reason),
-        State::Down => match entry.history().given_up {
+        State::Down => match entry.history().given_up.filter(|_| has_felled(node, entry)) {
             Some((reason, _)) => given_up(reason),
             None => why_down(node, entry, who),
         },

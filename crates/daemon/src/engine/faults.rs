@@ -40,10 +40,14 @@ pub(crate) fn text(fault: ExecFault, around: Option<&Surroundings>) -> String {
     let user = around.user.as_deref().unwrap_or_default();
     let path = around.environment_file.as_ref().map_or("", |file| &file.path);
     match fault.stage {
-        ExecStage::UserLookup if reason == Errno::NOENT => format!("run_user: no such user: {user}"),
+        ExecStage::UserLookup if reason == Errno::NOENT => {
+            format!("run_user: no such user: {user}: make one, or name another")
+        }
         ExecStage::UserLookup => format!("run_user: {user} could not be looked up: {errno}"),
         ExecStage::GroupLookup => match &around.group {
-            Some(group) if reason == Errno::NOENT => format!("run_group: no such Unix group: {group}"),
+            Some(group) if reason == Errno::NOENT => {
+                format!("run_group: no such Unix group: {group}: make one, or name another")
+            }
             Some(group) => format!("run_group: {group} could not be looked up: {errno}"),
             None => {
                 format!("run_user: no user has the number {user}, so its group is not known: set run_group")

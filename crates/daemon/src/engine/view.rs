@@ -6,7 +6,7 @@ use std::time::Duration;
 use clinit_control::interface::{
     EntryState, EntryStatus, ExitStatus, GroupStatus, OrderedEntry, PlanLine, PlanStep,
 };
-use clinit_engine::entry::{Entry, Hold, Outcome, PauseReason, State};
+use clinit_engine::entry::{Entry, Outcome, PauseReason, State};
 use clinit_engine::event::{EntryId, Exit};
 use clinit_engine::group::Group;
 use clinit_engine::name::EntryKey;
@@ -87,7 +87,7 @@ pub(crate) fn gone(key: &EntryKey) -> OrderedEntry {
 /// Whether an entry is not as its group wants it, so that whoever waits for the group should hear of it.
 pub(crate) fn is_in_trouble(node: &Node, id: EntryId) -> bool {
     let Some(entry) = node.entry(id) else { return false };
-    has_ended_badly(entry)
+    has_ended_badly(node, entry)
         || match entry.state() {
             State::Starting | State::Clearing { .. } => true,
             State::Running { .. } | State::Ready => !entry.is_up() || entry.is_unwell(),
@@ -98,12 +98,12 @@ pub(crate) fn is_in_trouble(node: &Node, id: EntryId) -> bool {
 }
 
 /// Whether how it ended last is why an entry is not as its group wants it.
-fn has_ended_badly(entry: &Entry) -> bool {
+fn has_ended_badly(node: &Node, entry: &Entry) -> bool {
     let not_executed = matches!(entry.history().last_exit, Some((Exit::NotExecuted(_), _)));
     match entry.state() {
         State::Pausing { .. } | State::Clearing { .. } | State::GivenUp { .. } => true,
         State::Done { outcome, .. } => outcome == Outcome::Failed || not_executed,
-        State::Down => entry.history().given_up.is_some() && entry.hold() == Hold::Free,
+        State::Down => causes::has_felled(node, entry),
         State::Starting | State::Running { .. } | State::Ready => false,
         State::Stopping { .. } | State::Killing { .. } => false,
     }
@@ -113,7 +113,7 @@ fn has_ended_badly(entry: &Entry) -> bool {
 fn why(node: &Node, id: EntryId) -> Option<String> {
     let entry = node.entry(id)?;
     let of_others = causes::other(node, id).map(|other| other.why(node));
-    let was_given_up = entry.state() == State::Down && has_ended_badly(entry);
+    let was_given_up = causes::has_felled(node, entry);
     let felled = || "it was given up, and its group was taken down for that".to_owned();
     of_others
         .or_else(|| Some(if was_given_up { felled() } else { entry.why() }))
@@ -123,7 +123,7 @@ fn why(node: &Node, id: EntryId) -> Option<String> {
 /// The same, behind how it ended last, where that is a reason.
 fn why_in_full(node: &Node, id: EntryId) -> Option<String> {
     let entry = node.entry(id)?;
-    let ended = entry.history().last_exit.filter(|_| has_ended_badly(entry));
+    let ended = entry.history().last_exit.filter(|_| has_ended_badly(node, entry));
     let ended = ended.map(|(exit, _)| exit_of(exit, entry).to_string());
     let parts: Vec<String> = ended.into_iter().chain(why(node, id)).collect();
     (!parts.is_empty()).then(|| parts.join("; "))
