@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use clinit_sys::cgroup::Cgroup;
 use clinit_sys::clock;
+use clinit_sys::memory;
 use clinit_sys::slots::Slot;
 use clinit_sys::spawn::{Berths, Start};
 use rustix::fs::{Mode, OFlags, fchmod};
@@ -74,6 +75,7 @@ impl Nursery {
     /// Gives that room up.
     pub(crate) fn rest(&mut self) {
         self.berths.rest();
+        memory::give_back();
     }
 
     pub(crate) fn home(&self) -> &Home {

@@ -2,7 +2,7 @@
 //!
 //! A child that shares its parent's memory until it executes ([`Berths`]) is made twice as fast as one that gets a
 //! copy ([`spawn`]). Neither holds up its parent: one that is stopped or hangs before exec stops nobody. All that a
-//! child needs stands in a [`Plan`] that nobody else changes; it makes system calls alone, without the C library,
+//! child needs stands in a `Plan` that nobody else changes; it makes system calls alone, without the C library,
 //! whose errno would be its parent's, and allocates nothing.
 
 use std::ffi::c_char;

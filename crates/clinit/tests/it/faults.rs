@@ -77,7 +77,10 @@ fn without_processes_to_be_had_entries_wait_and_say_which_limit_to_raise() {
 
 #[test]
 fn without_descriptors_entries_wait_and_say_which_limit_to_raise() {
-    lacks(&Daemon::start(TABLE), FILES, "3", "raise the limit of open files");
+    // A start takes no descriptor of the keeper's, but for what it is given.
+    let table = "web:old:1,2:respawn:exec sleep 1000\nweb:new:2,:respawn:echo >&3; exec sleep 1000\n\
+        web:new::readiness:fd:3\n";
+    lacks(&Daemon::start(table), FILES, "3", "raise the limit of open files");
 }
 
 #[test]
