@@ -20,6 +20,7 @@ mod remembered;
 mod roles;
 mod sockets;
 pub mod start;
+mod taking;
 
 pub use clinit_sys::signals::number as signal_number;
 pub use engine::{EngineError, counting};

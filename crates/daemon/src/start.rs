@@ -3,7 +3,6 @@
 //! [`prepare`] reads the table, settles the paths, takes the lock and listens; then the process becomes the
 //! keeper ([`Prepared::become_keeper`]) or starts one in the background ([`Prepared::start_keeper`]).
 
-use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -12,18 +11,17 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clinit_control::client::SOCKET_PATH_BYTES_MAX;
 use clinit_keeper::descriptors as fixed;
+use clinit_sys::image::Image;
 use clinit_sys::inherit::{duplicate_above, place};
 use clinit_sys::limits::raise_open_files;
-use clinit_sys::proc::{self, Look};
 use clinit_sys::slots::Slot;
-use clinit_sys::spawn::{Image, Start, spawn};
+use clinit_sys::spawn::{Start, spawn};
 use clinit_table::settings::resolve;
 use clinit_table::{Diagnostic, Dialect, LoadError, ParseOptions, Parsed, Setting, Source};
-use rustix::fs::{Access, FlockOperation, Mode, OFlags, access, fchmod, flock, fstat, open, openat, stat};
+use rustix::fs::{Access, Mode, OFlags, access, fchmod, open};
 use rustix::process::geteuid;
 
 use crate::engine::journal::{self, Found};
@@ -32,6 +30,7 @@ use crate::paths::{NOTIFY_SUFFIX, Paths, notify_socket, remembered_file, state_f
 use crate::remembered;
 use crate::roles::{Manner, Role, Setup};
 use crate::sockets;
+use crate::taking::take_state;
 
 /// What the person who starts it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,12 +51,6 @@ pub struct Launch {
 
 /// The longest path of a daemon's socket: that of the socket beside it, to which entries send, is longer.
 const DAEMON_SOCKET_BYTES_MAX: usize = SOCKET_PATH_BYTES_MAX - NOTIFY_SUFFIX.len();
-
-/// How often a state folder is tried to be taken that a daemon is just leaving.
-const TAKES_MAX: u32 = 500;
-
-/// How long each time it waits for who holds the lock of a keeper that is gone.
-const HOLDER_PAUSE: Duration = Duration::from_millis(10);
 
 /// How many files of a folder are looked at when it is cleaned.
 const CLEANED_MAX: usize = 1000;
@@ -359,7 +352,7 @@ fn clean(run: &Path) {
 }
 
 /// Whether a folder, not a link to one, is this user's, without these permission bits.
-fn check_own_folder(path: &Path, forbidden: u32) -> Result<(), StartError> {
+pub(crate) fn check_own_folder(path: &Path, forbidden: u32) -> Result<(), StartError> {
     let metadata = fs::symlink_metadata(path).map_err(at("look at", path))?;
     let is_own = metadata.uid() == geteuid().as_raw() && metadata.mode() & forbidden == 0;
     if metadata.is_dir() && is_own { Ok(()) } else { Err(StartError::Untrusted { path: path.to_owned() }) }
@@ -368,87 +361,6 @@ fn check_own_folder(path: &Path, forbidden: u32) -> Result<(), StartError> {
 /// The state folder by a name that leads to the one that was looked at, whatever stands at its path by now.
 fn held(state: &OwnedFd) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", state.as_raw_fd()))
-}
-
-/// Makes or takes the state folder and locks it.
-fn take_state(socket: &Path) -> Result<(OwnedFd, OwnedFd), StartError> {
-    let folder = state_folder(socket);
-    // A daemon that is just ending removes the folder: then it is made again.
-    let mut last = "a daemon that is just ending".to_owned();
-    for _ in 0..TAKES_MAX {
-        match fs::DirBuilder::new().mode(0o700).create(&folder) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(at("make the state folder", &folder)(error)),
-        }
-        check_own_folder(&folder, 0o077)?;
-        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let state = open(&folder, flags, Mode::empty()).map_err(at("open the state folder", &folder))?;
-        let opened = fstat(&state).map_err(at("look at", &folder))?;
-        if opened.st_uid != geteuid().as_raw() || opened.st_mode & 0o077 != 0 {
-            return Err(StartError::Untrusted { path: folder });
-        }
-        let path = folder.join("lock");
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let lock = match openat(&state, "lock", flags, Mode::from_raw_mode(0o600)) {
-            Ok(lock) => lock,
-            // The folder was removed meanwhile.
-            Err(rustix::io::Errno::NOENT) => continue,
-            Err(error) => return Err(at("open", &path)(error)),
-        };
-        if let Err(error) = flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            if error == rustix::io::Errno::AGAIN {
-                let holder = Holder::of(&lock);
-                if holder.is_gone() {
-                    // Its engine is about to be followed by another keeper, or its threads are still ending.
-                    last = holder.to_string();
-                    std::thread::sleep(HOLDER_PAUSE);
-                    continue;
-                }
-                return Err(StartError::Held { path: socket.to_owned(), holder: holder.to_string() });
-            }
-            return Err(at("lock", &path)(error));
-        }
-        // The lock may be on a file that was removed between opening and locking it.
-        let ours = fstat(&lock).map_err(at("look at", &path))?;
-        if stat(&path).is_ok_and(|theirs| (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)) {
-            return Ok((state, lock));
-        }
-    }
-    Err(StartError::Held { path: socket.to_owned(), holder: last })
-}
-
-/// Who has the lock, as far as it can be told.
-#[derive(Debug)]
-struct Holder(Option<u32>);
-
-impl Holder {
-    fn of(lock: &OwnedFd) -> Self {
-        let mut text = [0; 16];
-        let length = rustix::io::pread(lock, &mut text, 0).unwrap_or(0);
-        Self(std::str::from_utf8(&text[..length]).ok().and_then(|text| text.trim().parse().ok()))
-    }
-
-    /// Whether the process that took the lock has ended, so that somebody else of its daemon still holds it.
-    fn is_gone(&self) -> bool {
-        self.0.is_some_and(|pid| match proc::look(pid) {
-            Look::There(stat) => stat.is_zombie(),
-            Look::Gone => true,
-            Look::Unknown => false,
-        })
-    }
-}
-
-impl Display for Holder {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Some(pid) = self.0 else { return f.write_str("another clinit") };
-        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let command = String::from_utf8_lossy(&command).replace('\0', " ");
-        match command.trim() {
-            "" => write!(f, "pid {pid}"),
-            command => write!(f, "pid {pid} ({command})"),
-        }
-    }
 }
 
 fn refuse_what_is_no_socket(socket: &Path) -> Result<(), StartError> {

@@ -2,8 +2,9 @@
 
 use std::os::fd::RawFd;
 
+use clinit_sys::image::Image;
 use clinit_sys::slots::Slot;
-use clinit_sys::spawn::{Image, Start, spawn};
+use clinit_sys::spawn::{Start, spawn};
 
 use crate::descriptors as fixed;
 

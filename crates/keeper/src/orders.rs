@@ -3,11 +3,12 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use clinit_sys::berths::Berths;
 use clinit_sys::cgroup::Cgroup;
 use clinit_sys::clock;
 use clinit_sys::memory;
 use clinit_sys::slots::Slot;
-use clinit_sys::spawn::{Berths, Start};
+use clinit_sys::spawn::Start;
 use rustix::fs::{Mode, OFlags, fchmod};
 use rustix::io::Errno;
 

@@ -14,7 +14,8 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
-use clinit_sys::spawn::{Image, replace};
+use clinit_sys::image::Image;
+use clinit_sys::spawn::replace;
 use clinit_sys::{clock, reap, signals};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};

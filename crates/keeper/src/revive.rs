@@ -6,9 +6,10 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use std::time::Duration;
 
+use clinit_sys::image::Image;
 use clinit_sys::inherit::duplicate_above;
 use clinit_sys::slots::Slot;
-use clinit_sys::spawn::{Image, Start, spawn};
+use clinit_sys::spawn::{Start, spawn};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat};
 use rustix::io::Errno;
 

@@ -6,6 +6,8 @@
 //! | file | room for |
 //! |---|---|
 //! | `spawn` | clone3 and what a child does before exec |
+//! | `berths` | children that share memory until they exec |
+//! | `image` | what is executed |
 //! | `steps` | what a child gives up, takes on and enters before exec |
 //! | `accounts` | users and Unix groups |
 //! | `raw` | system calls without the C library |
@@ -25,9 +27,11 @@
 //! Not here: policy of any kind, and what rustix offers safely already (epoll, sockets, files).
 
 pub mod accounts;
+pub mod berths;
 pub mod cgroup;
 pub mod clock;
 pub mod datagram;
+pub mod image;
 pub mod inherit;
 pub mod limits;
 pub mod memory;

@@ -1,6 +1,6 @@
 //! Starting a process: clone3(2), and what the child does before execve(2).
 //!
-//! A child that shares its parent's memory until it executes ([`Berths`]) is made twice as fast as one that gets a
+//! A child that shares its parent's memory until it executes ([`Berths`](crate::berths::Berths)) is made twice as fast as one that gets a
 //! copy ([`spawn`]). Neither holds up its parent: one that is stopped or hangs before exec stops nobody. All that a
 //! child needs stands in a `Plan` that nobody else changes; it makes system calls alone, without the C library,
 //! whose errno would be its parent's, and allocates nothing.
@@ -8,86 +8,11 @@
 use std::ffi::c_char;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::image::{Image, write_pid};
 use crate::raw::{self, call};
 use crate::slots::Slot;
 use crate::steps::{Limit, Resource, Steps, set_limit};
-
-/// An array of C strings, null-terminated, as execve(2) takes it.
-#[derive(Debug, Default)]
-pub struct Strings {
-    bytes: Vec<u8>,
-    starts: Vec<usize>,
-    pointers: Vec<*const c_char>,
-    /// Where the child writes its own pid.
-    pids: Vec<usize>,
-}
-
-/// Room for a pid in digits, and the NUL behind it.
-const PID_DIGITS: usize = 10;
-
-impl Strings {
-    /// Empties it.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.starts.clear();
-        self.pids.clear();
-    }
-
-    /// Appends the joined parts as one string, up to the first NUL among them.
-    pub fn push(&mut self, parts: &[&[u8]]) {
-        self.starts.push(self.bytes.len());
-        for part in parts {
-            let end = part.iter().position(|&byte| byte == 0).unwrap_or(part.len());
-            self.bytes.extend_from_slice(&part[..end]);
-        }
-        self.bytes.push(0);
-    }
-
-    /// Appends `text` with the pid of the child behind it, which the child itself puts there.
-    pub fn push_with_pid(&mut self, text: &[u8]) {
-        self.push(&[text, &[b'0'; PID_DIGITS]]);
-        self.pids.push(self.bytes.len() - PID_DIGITS - 1);
-    }
-
-    /// How many strings it holds.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.starts.len()
-    }
-
-    /// Whether it holds none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.starts.is_empty()
-    }
-
-    /// The pointers, made anew: they hold until the next change.
-    fn point(&mut self) -> *const *const c_char {
-        self.pointers.clear();
-        let base = self.bytes.as_ptr();
-        self.pointers.extend(self.starts.iter().map(|&start| base.wrapping_add(start).cast::<c_char>()));
-        self.pointers.push(std::ptr::null());
-        self.pointers.as_ptr()
-    }
-}
-
-/// What is executed. Reused from one start to the next, so that a start allocates nothing.
-#[derive(Debug, Default)]
-pub struct Image {
-    /// Paths to try in order: one for a name with a slash, else one for each folder of PATH.
-    pub candidates: Strings,
-    /// The arguments, the program's name first.
-    pub arguments: Strings,
-    /// The environment, `NAME=value`.
-    pub environment: Strings,
-    /// What is done before; nothing for most.
-    pub steps: Steps,
-    /// `/bin/sh`, the path and the arguments, for a script without a first line that names an interpreter.
-    script: Vec<*const c_char>,
-}
 
 /// How a process is started.
 #[derive(Debug)]
@@ -143,11 +68,11 @@ const SHELL: &std::ffi::CStr = c"/bin/sh";
 
 /// What a child does, laid out: nothing of it changes until the child has executed or ended.
 #[derive(Debug)]
-struct Plan {
+pub(crate) struct Plan {
     slot: *const Slot,
     descriptors: Vec<(RawFd, RawFd)>,
     /// The cgroup that it enters by itself, if it does.
-    enters: Option<RawFd>,
+    pub(crate) enters: Option<RawFd>,
     keep_below: u32,
     keep_too: Option<u32>,
     session: bool,
@@ -164,7 +89,7 @@ struct Plan {
 
 impl Plan {
     /// Points into `image` and to the slot.
-    fn new(image: &mut Image, start: &Start<'_>) -> Self {
+    pub(crate) fn new(image: &mut Image, start: &Start<'_>) -> Self {
         let candidates = image.candidates.point();
         let arguments = image.arguments.point();
         let environment = image.environment.point();
@@ -202,12 +127,12 @@ pub fn spawn(image: &mut Image, start: &Start<'_>) -> io::Result<()> {
 
 /// Two calls make a process; containers hide the newer one, for their filters cannot look into its arguments.
 #[derive(Debug, Clone, Copy)]
-enum Call {
+pub(crate) enum Call {
     Clone3,
     Clone,
 }
 
-fn by_any_call(mut make: impl FnMut(Call) -> isize) -> io::Result<()> {
+pub(crate) fn by_any_call(mut make: impl FnMut(Call) -> isize) -> io::Result<()> {
     let mut given = raw::answer(make(Call::Clone3));
     if given == Err(libc::ENOSYS) {
         given = raw::answer(make(Call::Clone));
@@ -237,156 +162,6 @@ fn copy(call: Call, start: &Start<'_>, plan: &mut Plan) -> isize {
     }
 }
 
-/// How many children at a time share this process's memory; further ones get a copy.
-const BERTHS_MAX: usize = 32;
-
-/// How many berths are kept when nothing is started.
-const BERTHS_KEPT: usize = 2;
-
-/// The stack of a child, with a page below it that ends whoever runs over it.
-const STACK_BYTES: usize = 32 << 10;
-const GUARD_BYTES: usize = 4 << 10;
-
-/// What one child has of its parent until it executes.
-#[derive(Debug)]
-struct Berth {
-    image: Image,
-    plan: Option<Plan>,
-    stack: NonNull<u8>,
-    /// Not 0 while the child is here: the kernel stores 0 when it has executed or ended (`CLONE_CHILD_CLEARTID`).
-    taken: AtomicU32,
-}
-
-impl Berth {
-    fn new() -> io::Result<Box<Self>> {
-        let (bytes, flags) =
-            (GUARD_BYTES + STACK_BYTES, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK);
-        // SAFETY: a new mapping, of which the lowest page is made inaccessible.
-        let stack = unsafe {
-            let stack =
-                libc::mmap(std::ptr::null_mut(), bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
-            if stack == libc::MAP_FAILED {
-                return Err(io::Error::last_os_error());
-            }
-            libc::mprotect(stack, GUARD_BYTES, libc::PROT_NONE);
-            stack
-        };
-        let stack = NonNull::new(stack.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Box::new(Self { image: Image::default(), plan: None, stack, taken: AtomicU32::new(0) }))
-    }
-
-    fn is_free(&self) -> bool {
-        self.taken.load(Ordering::Acquire) == 0
-    }
-
-    /// Makes a child that shares the memory.
-    fn share(&mut self, call: Call, start: &Start<'_>) -> isize {
-        let Some(plan) = &mut self.plan else { return -1 };
-        self.taken.store(1, Ordering::Release);
-        let stack = self.stack.as_ptr().wrapping_add(GUARD_BYTES);
-        // SAFETY: the stack is this child's alone, and so is the plan with all that it points to, until the kernel
-        // stores 0 at `taken`; the slot is in a mapping, or outlives the child by the caller's promise.
-        let given = unsafe {
-            match call {
-                Call::Clone3 => {
-                    let mut args = clone_args(start, SHARED);
-                    args.stack = stack.expose_provenance() as u64;
-                    args.stack_size = STACK_BYTES as u64;
-                    args.child_tid = self.taken.as_ptr().expose_provenance() as u64;
-                    let words = [(&raw const args).addr(), size_of::<libc::clone_args>()];
-                    raw::onto(libc::SYS_clone3, &words, begin, plan)
-                }
-                Call::Clone => {
-                    plan.enters = start.cgroup.map(|cgroup| cgroup.as_raw_fd());
-                    let top = stack.wrapping_add(STACK_BYTES).expose_provenance();
-                    let taken = self.taken.as_ptr().expose_provenance();
-                    raw::onto(libc::SYS_clone, &clone_words(start, SHARED, top, taken), begin, plan)
-                }
-            }
-        };
-        if given < 0 {
-            self.taken.store(0, Ordering::Release);
-        }
-        given
-    }
-}
-
-impl Drop for Berth {
-    fn drop(&mut self) {
-        // SAFETY: no child is on it: a berth that is taken is not dropped but forgotten.
-        unsafe { libc::munmap(self.stack.as_ptr().cast(), GUARD_BYTES + STACK_BYTES) };
-    }
-}
-
-/// Room for children that share this process's memory until they execute. Reused from one start to the next, so that
-/// a start allocates nothing.
-#[derive(Debug, Default)]
-pub struct Berths {
-    #[expect(clippy::vec_box, reason = "children point into them, and they are not to move")]
-    berths: Vec<Box<Berth>>,
-    /// The berth that is laid out; none for a child that gets a copy.
-    current: Option<usize>,
-    /// For a child that gets a copy.
-    spare: Image,
-}
-
-impl Berths {
-    /// What is executed next, to be laid out. It is as the last child in this place left it.
-    pub fn image(&mut self) -> &mut Image {
-        self.current = self.berths.iter().position(|berth| berth.is_free());
-        if self.current.is_none()
-            && raw::CAN_SHARE
-            && self.berths.len() < BERTHS_MAX
-            && let Ok(berth) = Berth::new()
-        {
-            self.current = Some(self.berths.len());
-            self.berths.push(berth);
-        }
-        match self.current {
-            Some(current) => &mut self.berths[current].image,
-            None => &mut self.spare,
-        }
-    }
-
-    /// Starts what was laid out. Its pid stands in the slot, which has to be in a mapping of [`Slots`], before it runs.
-    ///
-    /// [`Slots`]: crate::slots::Slots
-    ///
-    /// # Errors
-    /// clone3(2) failed: no process, memory or cgroup to be had.
-    pub fn spawn(&mut self, start: &Start<'_>) -> io::Result<()> {
-        let Some(berth) = self.current.and_then(|current| self.berths.get_mut(current)) else {
-            return spawn(&mut self.spare, start);
-        };
-        berth.plan = Some(Plan::new(&mut berth.image, start));
-        by_any_call(|call| berth.share(call, start))
-    }
-
-    /// Whether there are more of them than are kept.
-    #[must_use]
-    pub fn are_many(&self) -> bool {
-        self.berths.len() > BERTHS_KEPT
-    }
-
-    /// Gives up what many starts at a time needed.
-    pub fn rest(&mut self) {
-        let mut kept = 0;
-        self.berths.retain(|berth| {
-            let is_free = berth.is_free();
-            kept += usize::from(is_free);
-            !is_free || kept <= BERTHS_KEPT
-        });
-        self.current = None;
-    }
-}
-
-impl Drop for Berths {
-    fn drop(&mut self) {
-        // A child that is still here goes on with what it has.
-        self.berths.drain(..).filter(|berth| !berth.is_free()).for_each(std::mem::forget);
-    }
-}
-
 /// Becomes the first candidate, in this process: its signals stay blocked and pending as they are. Returns only
 /// when that fails.
 pub fn replace(image: &mut Image) -> io::Error {
@@ -399,12 +174,12 @@ pub fn replace(image: &mut Image) -> io::Error {
 }
 
 /// The child runs in its parent's memory, and says when it has left it.
-const SHARED: u64 = libc::CLONE_VM as u64 | libc::CLONE_CHILD_CLEARTID as u64;
+pub(crate) const SHARED: u64 = libc::CLONE_VM as u64 | libc::CLONE_CHILD_CLEARTID as u64;
 
 /// Not in libc for every target.
 const CLONE_INTO_CGROUP: u64 = 1 << 33;
 
-fn clone_args(start: &Start<'_>, more: u64) -> libc::clone_args {
+pub(crate) fn clone_args(start: &Start<'_>, more: u64) -> libc::clone_args {
     // SAFETY: clone_args is plain data for which zero means "none".
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
     args.flags = libc::CLONE_PARENT_SETTID as u64 | more;
@@ -418,7 +193,7 @@ fn clone_args(start: &Start<'_>, more: u64) -> libc::clone_args {
 }
 
 /// The arguments of the older call, in the machine's order.
-fn clone_words(start: &Start<'_>, more: u64, stack: usize, child: usize) -> [usize; 5] {
+pub(crate) fn clone_words(start: &Start<'_>, more: u64, stack: usize, child: usize) -> [usize; 5] {
     let flags = libc::CLONE_PARENT_SETTID.unsigned_abs() | libc::SIGCHLD.unsigned_abs();
     let flags = usize::try_from(u64::from(flags) | more).unwrap_or(0);
     let parent = usize::try_from(start.slot.pid_address()).unwrap_or(0);
@@ -431,7 +206,7 @@ fn clone_words(start: &Start<'_>, more: u64, stack: usize, child: usize) -> [usi
 
 /// # Safety
 /// To be called in a child of a clone only, with a plan that holds until it has executed.
-unsafe extern "C" fn begin(plan: *const Plan) -> ! {
+pub(crate) unsafe extern "C" fn begin(plan: *const Plan) -> ! {
     // SAFETY: all are system calls on memory that was prepared before the clone and is this child's alone.
     unsafe {
         let plan = &*plan;
@@ -533,29 +308,6 @@ unsafe fn execute(plan: &Plan) -> (u32, i32) {
     (stage::EXEC, errno)
 }
 
-/// Writes the pid of this process in digits, with NUL behind, to each of the places.
-///
-/// # Safety
-/// From each place on there have to be `PID_DIGITS` bytes and one more behind `bytes`.
-unsafe fn write_pid(bytes: *mut u8, places: &[usize]) {
-    if places.is_empty() {
-        return;
-    }
-    // SAFETY: the call has no memory effects, and cannot fail.
-    let mut rest = unsafe { call!(libc::SYS_getpid) }.unwrap_or(0);
-    let mut digits = [0; PID_DIGITS + 1];
-    let mut first = PID_DIGITS;
-    while rest > 0 && first > 0 {
-        first -= 1;
-        digits[first] = b'0' + (rest % 10).to_le_bytes()[0];
-        rest /= 10;
-    }
-    for &place in places {
-        // SAFETY: as the caller promises; what is copied ends with the NUL behind the digits.
-        unsafe { bytes.add(place).copy_from(digits.as_ptr().add(first), digits.len() - first) };
-    }
-}
-
 /// # Safety
 /// To be called in a child of a clone only.
 unsafe fn fail(slot: &Slot, stage: u32, errno: i32) -> ! {
@@ -567,27 +319,12 @@ unsafe fn fail(slot: &Slot, stage: u32, errno: i32) -> ! {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::slots::Slots;
 
-    #[test]
-    fn the_pid_is_written_where_it_belongs() {
-        let mut strings = Strings::default();
-        strings.push(&[b"A=1"]);
-        strings.push_with_pid(b"LISTEN_PID=");
-        strings.push(&[b"B=2"]);
-        let expected = format!("LISTEN_PID={}", std::process::id());
-        let bytes = strings.bytes.as_mut_ptr();
-        // SAFETY: the places are those of this very text.
-        unsafe { write_pid(bytes, &strings.pids) };
-        let text = |start: usize| strings.bytes[start..].split(|&byte| byte == 0).next().unwrap().to_vec();
-        let texts: Vec<_> = strings.starts.iter().map(|&start| text(start)).collect();
-        assert_eq!(texts, [&b"A=1"[..], expected.as_bytes(), b"B=2"]);
-    }
-
     /// A slot in shared memory, as those of a keeper.
-    fn slots() -> Slots {
+    pub(crate) fn slots() -> Slots {
         let path = std::env::temp_dir().join(format!("clinit-spawn-{}", std::process::id()));
         let file = std::fs::File::options().read(true).write(true).create_new(true).open(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
@@ -596,7 +333,7 @@ mod tests {
         slots
     }
 
-    fn start(slot: &Slot) -> Start<'_> {
+    pub(crate) fn start(slot: &Slot) -> Start<'_> {
         Start {
             slot,
             descriptors: &[],
@@ -608,7 +345,7 @@ mod tests {
         }
     }
 
-    fn lay_out(image: &mut Image, words: &[&str]) {
+    pub(crate) fn lay_out(image: &mut Image, words: &[&str]) {
         image.candidates.clear();
         image.arguments.clear();
         image.environment.clear();
@@ -617,7 +354,7 @@ mod tests {
         image.environment.push_with_pid(b"OWN=");
     }
 
-    fn exit_code(slot: &Slot) -> i32 {
+    pub(crate) fn exit_code(slot: &Slot) -> i32 {
         let (mut status, pid) = (0, i32::try_from(slot.pid()).unwrap());
         // SAFETY: waits for our own child.
         assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
@@ -625,7 +362,7 @@ mod tests {
         libc::WEXITSTATUS(status)
     }
 
-    const WORDS: [&str; 3] = ["sh", "-c", "test $$ = $OWN && exit 7"];
+    pub(crate) const WORDS: [&str; 3] = ["sh", "-c", "test $$ = $OWN && exit 7"];
 
     #[test]
     fn either_call_makes_a_copy() {
@@ -639,67 +376,5 @@ mod tests {
             assert!(copy(call, &start, &mut plan) > 0);
             assert_eq!((exit_code(slot), slot.fault()), (7, 0));
         }
-    }
-
-    #[test]
-    fn either_call_makes_a_child_that_shares_memory() {
-        let slots = slots();
-        let slot = slots.get(0).unwrap();
-        for call in [Call::Clone3, Call::Clone] {
-            let mut berth = Berth::new().unwrap();
-            lay_out(&mut berth.image, &WORDS);
-            let start = start(slot);
-            berth.plan = Some(Plan::new(&mut berth.image, &start));
-            assert!(!raw::CAN_SHARE || berth.share(call, &start) > 0);
-            assert_eq!((exit_code(slot), slot.fault()), (7, 0));
-            assert!(berth.is_free());
-        }
-    }
-
-    #[test]
-    fn who_cannot_execute_leaves_a_note_and_the_berth() {
-        let slots = slots();
-        let slot = slots.get(0).unwrap();
-        let mut berths = Berths::default();
-        let image = berths.image();
-        lay_out(image, &["x"]);
-        image.candidates.clear();
-        image.candidates.push(&[b"/absent/x"]);
-        berths.spawn(&start(slot)).unwrap();
-        assert_eq!(exit_code(slot), EXIT_NOT_EXECUTED);
-        assert_eq!(slot.fault(), stage::EXEC << 24 | libc::ENOENT.unsigned_abs());
-        assert!(berths.berths.iter().all(|berth| berth.is_free()));
-    }
-
-    #[test]
-    fn a_child_that_hangs_before_exec_holds_nobody_up() {
-        let slots = slots();
-        let slot = slots.get(0).unwrap();
-        let mut berths = Berths::default();
-        let mut hanging = Vec::new();
-        for _ in 0..2 * BERTHS_MAX {
-            let image = berths.image();
-            lay_out(image, &["x"]);
-            image.steps.clear();
-            image.steps.hang();
-            berths.spawn(&start(slot)).unwrap();
-            hanging.push(i32::try_from(slot.pid()).unwrap());
-        }
-        berths.rest();
-        assert_eq!(berths.berths.len(), if raw::CAN_SHARE { BERTHS_MAX } else { 0 });
-        let image = berths.image();
-        lay_out(image, &WORDS);
-        image.steps.clear();
-        berths.spawn(&start(slot)).unwrap();
-        assert_eq!(exit_code(slot), 7);
-        for pid in hanging {
-            // SAFETY: they are our own children, and not waited for yet.
-            unsafe {
-                libc::kill(pid, libc::SIGKILL);
-                libc::waitpid(pid, std::ptr::null_mut(), 0);
-            }
-        }
-        berths.rest();
-        assert!(berths.berths.len() <= BERTHS_KEPT);
     }
 }

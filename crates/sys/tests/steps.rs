@@ -7,8 +7,9 @@ use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use clinit_sys::image::Image;
 use clinit_sys::slots::Slots;
-use clinit_sys::spawn::{Image, Start, spawn, stage};
+use clinit_sys::spawn::{Start, spawn, stage};
 use clinit_sys::steps::{Resource, Steps};
 
 /// A user who is nobody in particular.
