@@ -113,6 +113,11 @@ impl Default for Care {
 }
 
 impl Care {
+    /// Whether this end of a main process is one that is as it should be.
+    pub(crate) fn ends_well(&self, exit: Exit) -> bool {
+        exit.is_success() || self.success.contains(&exit)
+    }
+
     /// What it is asked to see whether it is well.
     pub(crate) fn check(&self) -> Option<&Check> {
         self.health.as_ref().map(|health| &health.check)

@@ -3,6 +3,7 @@
 use super::{Entry, Fate, Outcome, PauseReason, State};
 use crate::care::Readiness;
 use crate::event::Exit;
+use crate::spec::EntrySpec;
 use crate::time::Instant;
 
 impl Entry {
@@ -33,14 +34,16 @@ impl Entry {
     #[must_use]
     pub fn has_failed(&self) -> bool {
         // How the old fared says nothing of what comes in its place.
-        if self.fate != Fate::Keep {
-            return false;
-        }
+        self.fate == Fate::Keep && self.has_failed_by(&self.spec)
+    }
+
+    /// Whether it failed as this content judges its end, with which its life goes on.
+    pub(crate) fn has_failed_by(&self, spec: &EntrySpec) -> bool {
         match self.state {
             State::GivenUp { .. } | State::Done { outcome: Outcome::Failed, .. } => true,
             State::Done { outcome: Outcome::Passed, .. } => false,
             State::Done { outcome: Outcome::Done, .. } => {
-                self.history.last_exit.is_some_and(|(exit, _)| !self.ends_well(exit))
+                self.history.last_exit.is_some_and(|(exit, _)| !spec.policy.care().ends_well(exit))
             }
             State::Down | State::Starting | State::Running { .. } | State::Ready => false,
             State::Clearing { .. } | State::Pausing { .. } => false,
@@ -75,7 +78,7 @@ impl Entry {
     /// Whether this end of its main process is one that is as it should be.
     #[must_use]
     pub fn ends_well(&self, exit: Exit) -> bool {
-        exit.is_success() || self.spec.policy.care().success.contains(&exit)
+        self.spec.policy.care().ends_well(exit)
     }
 
     /// Whether it is on its way down, so that its group waits before it starts anything.

@@ -117,7 +117,8 @@ impl Node {
         for &member in graph.order() {
             let (place, spec) = (place_of(member), &group.entries[place_of(member)]);
             let key = group.key(spec);
-            let entry = self.entry_id(&key).and_then(|id| self.entry(id));
+            let known = |key: &EntryKey| self.entry_id(key).and_then(|id| self.entry(id));
+            let entry = known(&key);
             let is_wanted = has_level(spec, level) && entry.is_none_or(|entry| entry.hold == Hold::Free);
             if !is_wanted {
                 continue;
@@ -128,7 +129,10 @@ impl Node {
             let moves = |place: &usize| match step(*place) {
                 Some(Step::Restart) => true,
                 Some(Step::Start) => !is_active,
-                Some(Step::Stop | Step::Change | Step::Add | Step::Forget) | None => false,
+                Some(Step::Change) | None => {
+                    known(&group.key(&group.entries[*place])).is_some_and(comes_back)
+                }
+                Some(Step::Stop | Step::Add | Step::Forget) => false,
             };
             let missing = graph.required(member).map(place_of).find(|&other| !serves[other]);
             let moved = graph.required(member).map(place_of).find(moves);
@@ -142,7 +146,7 @@ impl Node {
             }
             let comes_anew = matches!(steps[place], Some(Planned { step: Step::Start | Step::Restart, .. }));
             serves[place] =
-                missing.is_none() && (comes_anew || entry.is_none_or(|entry| !entry.has_failed()));
+                missing.is_none() && (comes_anew || entry.is_none_or(|entry| !fails_on(entry, spec)));
         }
     }
 }
@@ -174,6 +178,17 @@ fn moves_with(is_active: bool, own: Option<Step>, other: &EntryKey) -> Option<(S
 /// Whether an entry belongs to a level and may run at all.
 fn has_level(spec: &EntrySpec, level: Option<&Level>) -> bool {
     level.is_some_and(|level| spec.levels.contains(level)) && spec.mode != Mode::Off
+}
+
+/// Whether it is to leave and come back already.
+fn comes_back(entry: &Entry) -> bool {
+    is_active(entry) && (entry.renewed || matches!(entry.fate, Fate::Replace(_)))
+}
+
+/// Whether it failed, and its life goes on with this content, which says so.
+fn fails_on(entry: &Entry, spec: &EntrySpec) -> bool {
+    let same_life = entry.spec.program == spec.program && entry.spec.mode == spec.mode;
+    same_life && entry.has_failed_by(spec)
 }
 
 /// Whether it runs, or has run at this level.

@@ -1,8 +1,12 @@
 //! Entries that leave and come back, and those that require them.
 
+use std::sync::Arc;
+
 use clinit_engine::Event;
+use clinit_engine::care::Care;
 use clinit_engine::entry::Hold;
-use clinit_engine::event::Order;
+use clinit_engine::event::{Exit, Order};
+use clinit_engine::spec::EntrySpec;
 
 use crate::stage::{Stage, table};
 
@@ -179,4 +183,36 @@ fn a_plan_tells_who_stops_and_starts_because_of_others() {
     );
     let new = format!("{off}\ng:n:1:respawn:n\ng:n::requires:b");
     assert_eq!(planned(&stage, &new), ["Add g/n: it is new, and requires g/b, which would not run"]);
+}
+
+#[test]
+fn a_plan_judges_an_end_as_its_table_does() {
+    let mut stage = Stage::new("g:a:1:wait:a\ng:b:1:respawn:b\ng:b::requires:a");
+    let success = |success: &[Exit]| {
+        let care = Care { success: success.to_vec(), ..Care::default() };
+        move |spec: &mut EntrySpec| Arc::make_mut(&mut spec.policy).care = Some(Arc::new(care.clone()))
+    };
+    stage.change("a", success(&[Exit::Code(1)]));
+    stage.tell("g", "1");
+    stage.spawned("a");
+    stage.exited("a", 1);
+    stage.spawned("b");
+    let mut next = stage.table.clone();
+    success(&[])(&mut next.groups[0].entries[0]);
+    let plan = stage.node.plan(&next);
+    let why = plan.iter().find(|line| line.key.tag.as_str() == "b").map(|line| line.why.as_str());
+    assert_eq!(why, Some("it requires g/a, which would not run"));
+}
+
+#[test]
+fn a_plan_tells_who_restarts_with_one_that_restarts_already() {
+    let mut stage = up();
+    stage.order("b", Order::Restart);
+    let linked = TABLE.replace("f::after:b", "f::requires:b");
+    assert!(
+        planned(&stage, &linked).contains(&"Restart g/f: it requires g/b, which would restart".to_owned())
+    );
+    stage.did();
+    stage.reread(&linked);
+    assert!(stage.did().contains("stop f"));
 }
