@@ -10,19 +10,32 @@ use crate::run::Keeper;
 use crate::scope::{self, CloseLook};
 
 impl Keeper {
+    /// Reaps the child that a signal names, and tells of it: to look for others takes longer the more there are, and
+    /// the engine acts meanwhile.
+    pub(crate) fn reap_first(&mut self, pid: u32) {
+        if let Some(ended) = reap::ended(pid) {
+            self.bury(pid, ended);
+            self.report();
+        }
+    }
+
     /// Reaps everything that has ended.
     pub(crate) fn reap_all(&mut self) {
         while let Some((pid, ended)) = reap::next_ended() {
-            match self.by_pid.remove(&pid) {
-                // Until it is reaped its number is nobody else's, so its group can be signalled safely.
-                Some(index) => self.end(index, Some(ended), || reap::reap(pid)),
-                None => {
-                    reap::reap(pid);
-                    self.companion_ended(pid);
-                }
-            }
+            self.bury(pid, ended);
         }
         self.look_after_leftovers();
+    }
+
+    fn bury(&mut self, pid: u32, ended: Ended) {
+        match self.by_pid.remove(&pid) {
+            // Until it is reaped its number is nobody else's, so its group can be signalled safely.
+            Some(index) => self.end(index, Some(ended), || reap::reap(pid)),
+            None => {
+                reap::reap(pid);
+                self.companion_ended(pid);
+            }
+        }
     }
 
     /// The main process of a slot has ended; `bury` gives its number back.

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use clinit_sys::inherit::{self, duplicate_above};
-use clinit_sys::signals::{self, SignalFd, block_all_and_reset};
+use clinit_sys::signals::{self, Pending, SignalFd, block_all_and_reset};
 use clinit_sys::slots::Slots;
 use clinit_sys::{clock, reap};
 use rustix::event::Timespec;
@@ -334,9 +334,12 @@ impl Keeper {
     }
 
     fn take_signals(&mut self) {
-        while let Some(signal) = self.signal_fd.next() {
+        while let Some(Pending { signal, sender }) = self.signal_fd.next() {
             match signal {
-                SIGCHLD => self.reap_all(),
+                SIGCHLD => {
+                    self.reap_first(sender);
+                    self.reap_all();
+                }
                 SIGHUP | SIGINT | SIGTERM => {
                     let signal = u8::try_from(signal).unwrap_or(0);
                     if i32::from(signal) != SIGHUP {

@@ -78,15 +78,25 @@ impl SignalFd {
     }
 
     /// The next signal that is pending, if one is.
-    pub fn next(&self) -> Option<i32> {
+    pub fn next(&self) -> Option<Pending> {
         let mut record = MaybeUninit::<libc::signalfd_siginfo>::uninit();
         let size = size_of::<libc::signalfd_siginfo>();
         // SAFETY: the kernel writes whole records, and `record` has room for one.
         let got = unsafe { libc::read(self.0.as_raw_fd(), record.as_mut_ptr().cast(), size) };
         // SAFETY: a record was written whole.
-        (usize::try_from(got) == Ok(size))
-            .then(|| unsafe { record.assume_init() }.ssi_signo.try_into().unwrap_or(0))
+        let record = (usize::try_from(got) == Ok(size)).then(|| unsafe { record.assume_init() })?;
+        Some(Pending { signal: record.ssi_signo.try_into().unwrap_or(0), sender: record.ssi_pid })
     }
+}
+
+/// A signal that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pending {
+    /// Its number.
+    pub signal: i32,
+    /// Who sent it. Of CHLD it is a child that has ended; others may have meanwhile, for a signal that is pending is not
+    /// sent twice.
+    pub sender: u32,
 }
 
 impl AsFd for SignalFd {

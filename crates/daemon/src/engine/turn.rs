@@ -81,8 +81,8 @@ impl Engine {
             source::NOTIFY | source::READY => self.hear_all(now),
             source::TRIAL => self.take_tried(now),
             source::SIGNALS => {
-                while let Some(signal) = self.signals.next() {
-                    self.signalled(signal, now);
+                while let Some(pending) = self.signals.next() {
+                    self.signalled(pending.signal, now);
                 }
             }
             probe if probe & PROBE != 0 => {
