@@ -285,7 +285,7 @@ impl Entry {
         match (self.state, event) {
             // Coming up.
             (State::Down, E::Start) => self.spawn(cx),
-            (State::Pausing { reason, .. }, E::Due) => self.resume(reason, cx),
+            (State::Pausing { .. }, E::Due) => self.resume(cx),
             (State::Starting, E::Spawned(pid)) => self.confirm(pid, cx),
             (State::Running { .. } | State::Ready, E::Spawned(pid)) => self.note_main(pid, cx),
             (State::Starting, E::SpawnFailed(errno)) => self.lack_process(errno, cx),

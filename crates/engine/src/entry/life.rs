@@ -176,17 +176,12 @@ impl Entry {
     }
 
     /// A pause is over.
-    pub(super) fn resume(&mut self, reason: PauseReason, cx: &mut Context<'_>) {
+    pub(super) fn resume(&mut self, cx: &mut Context<'_>) {
         if self.postponed {
             return self.enter(State::Down, cx);
         }
-        let too_often = match reason {
-            PauseReason::Delay => None,
-            PauseReason::TooOften | PauseReason::NoProcess(_) => {
-                self.throttle.pause(self.spec.policy.throttle, cx.now)
-            }
-        };
-        match too_often {
+        // Whatever it waited for: the table may throttle it more by now.
+        match self.throttle.pause(self.spec.policy.throttle, cx.now) {
             Some(until) => {
                 self.release(cx);
                 self.enter(State::Pausing { until, reason: PauseReason::TooOften }, cx);

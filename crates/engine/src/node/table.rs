@@ -168,6 +168,8 @@ impl Node {
 
     fn doom(&mut self, id: EntryId, fate: Fate) {
         if let Some(entry) = self.entries[id.0 as usize].as_mut() {
+            // One that the table brings back is as it was: what was to come back was another.
+            entry.renewed &= fate != Fate::Forget;
             entry.fate = fate;
             self.mark(id);
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use clinit_engine::care::{Care, Delay};
 use clinit_engine::event::Exit;
 
 use crate::stage::Stage;
@@ -209,6 +210,25 @@ fn events_of_an_older_life_are_dropped() {
         ("release a", "running"),
         "the old life is forgotten"
     );
+}
+
+#[test]
+fn a_lower_limit_of_starts_holds_at_the_end_of_a_delay() {
+    let mut stage = respawning();
+    let delay = Delay { first: Duration::from_secs(1), most: Duration::from_secs(1) };
+    stage.change("a", |spec| {
+        Arc::make_mut(&mut spec.policy).care = Some(Arc::new(Care { delay, ..Care::default() }));
+    });
+    stage.exited("a", 1);
+    stage.wait(1.0);
+    stage.spawned("a");
+    stage.exited("a", 1);
+    stage.change("a", |spec| Arc::make_mut(&mut spec.policy).throttle.starts = 2);
+    stage.did();
+    stage.wait(1.0);
+    assert_eq!((stage.did().as_str(), stage.state("a")), ("release a", "pausing"));
+    stage.wait(60.0);
+    assert_eq!(stage.did(), "spawn a");
 }
 
 #[test]

@@ -123,6 +123,22 @@ fn a_restart_holds_over_a_stop_and_a_table_that_come_between() {
 }
 
 #[test]
+fn a_restart_that_waited_is_over_when_the_table_has_the_entry_no_longer() {
+    let mut stage = up();
+    stage.order("b", Order::Restart);
+    assert_eq!(stage.did(), "stop d");
+    stage.reread("h:x:2:respawn:x");
+    assert_eq!(stage.did(), "stop f");
+    stage.reread(TABLE);
+    stage.tell("g", "1");
+    assert_eq!(stage.did(), "", "b and c run on");
+    stage.exited("d", 0);
+    stage.exited("f", 0);
+    assert_eq!(stage.did(), "release d, release f, spawn f, spawn d");
+    assert_eq!((stage.state("b"), stage.state("c")), ("running", "running"));
+}
+
+#[test]
 fn one_that_ends_before_it_is_asked_to_is_as_good_as_stopped() {
     let mut stage = up();
     stage.order("b", Order::Restart);
