@@ -64,7 +64,8 @@ impl Entry {
 
     /// Has it leave and come back, if there is something of it. Returns whether its record is to be taken for that.
     pub(crate) fn renew(&mut self) -> bool {
-        let is_news = self.state != State::Down && !self.renewed;
+        let comes_back = self.fate != Fate::Forget;
+        let is_news = comes_back && self.state != State::Down && !self.renewed;
         self.renewed |= is_news;
         is_news && !std::mem::replace(&mut self.dirty, true)
     }
