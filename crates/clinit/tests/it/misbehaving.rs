@@ -72,7 +72,7 @@ fn one_that_closes_all_descriptors_is_looked_after_all_the_same() {
 #[test]
 fn one_that_closes_its_descriptor_for_readiness_is_not_ready() {
     let daemon = Daemon::start(
-        "web:a:1,:respawn:exec 3>&-; touch closed; until test -e end; do sleep 0.02; done\n\
+        "web:a:1,:respawn:exec 3>&-; touch closed; until rm end 2>&-; do sleep 0.02; done\n\
          web:a::readiness:fd:3\n\
          web:b:1,:wait:touch b\n",
     );

@@ -1,6 +1,7 @@
 //! A place for one test: a folder with a table, a socket and a status file, and whatever runs there.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -25,13 +26,18 @@ impl Place {
     /// A folder with this table in `cltab`.
     pub(crate) fn new(table: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
         // The real path, as the daemon finds it when it is given a relative one.
-        let folder = std::env::temp_dir()
-            .canonicalize()
-            .unwrap()
-            .join(format!("clinit-it-{}-{count}", std::process::id()));
-        fs::create_dir(&folder).unwrap();
+        let parent = std::env::temp_dir().canonicalize().unwrap();
+        let next = || {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            parent.join(format!("clinit-it-{}-{count}", std::process::id()))
+        };
+        let mut folder = next();
+        // A test that was killed may have left one under a number that is ours now.
+        while let Err(error) = fs::create_dir(&folder) {
+            assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{}: {error}", folder.display());
+            folder = next();
+        }
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
         let place = Self { folder };
         place.write_table(table);
