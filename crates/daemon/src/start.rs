@@ -3,10 +3,11 @@
 //! [`prepare`] reads the table, settles the paths, takes the lock and listens; then the process becomes the
 //! keeper ([`Prepared::become_keeper`]) or starts one in the background ([`Prepared::start_keeper`]).
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -14,13 +15,10 @@ use std::path::{Path, PathBuf};
 
 use clinit_control::client::SOCKET_PATH_BYTES_MAX;
 use clinit_keeper::descriptors as fixed;
-use clinit_sys::image::Image;
 use clinit_sys::inherit::{duplicate_above, place};
 use clinit_sys::limits::raise_open_files;
-use clinit_sys::slots::Slot;
-use clinit_sys::spawn::{Start, spawn};
 use clinit_table::settings::resolve;
-use clinit_table::{Diagnostic, Dialect, LoadError, ParseOptions, Parsed, Setting, Source};
+use clinit_table::{Diagnostic, Dialect, LoadError, ParseOptions, Parsed, Setting, Settings, Source};
 use rustix::fs::{Access, Mode, OFlags, access, fchmod, open};
 use rustix::process::geteuid;
 
@@ -143,27 +141,29 @@ pub(crate) fn at<'a, E: Into<io::Error>>(
 /// else the default. A table that cannot be read says nothing.
 #[must_use]
 pub fn find_socket(named: Option<PathBuf>, table: Option<&Path>, dialect: Dialect) -> PathBuf {
+    let (paths, settings) = settings_of(table, dialect);
+    absolute(resolve(named, settings.socket, || paths.socket))
+}
+
+/// What the table says of the daemon itself, beside the defaults.
+fn settings_of(table: Option<&Path>, dialect: Dialect) -> (Paths, Settings) {
     let paths = Paths::of_user(dialect);
     let sources = clinit_table::load(table.unwrap_or(&paths.table)).unwrap_or_default();
     let settings = clinit_table::parse(&sources, ParseOptions { dialect }).settings;
-    absolute(resolve(named, settings.socket, || paths.socket))
+    (paths, settings)
 }
 
 /// Where the status file of a daemon is: as the table says, else the default.
 #[must_use]
 pub fn find_clstat(table: Option<&Path>, dialect: Dialect) -> Option<PathBuf> {
-    let paths = Paths::of_user(dialect);
-    let sources = clinit_table::load(table.unwrap_or(&paths.table)).unwrap_or_default();
-    let settings = clinit_table::parse(&sources, ParseOptions { dialect }).settings;
+    let (paths, settings) = settings_of(table, dialect);
     settings.clstat.map(|setting| absolute(setting.value)).or(paths.clstat)
 }
 
 /// Where a daemon in the background keeps what entries print: as the table says, else the default.
 #[must_use]
 pub fn find_logs(socket: &Path, table: Option<&Path>, dialect: Dialect) -> PathBuf {
-    let paths = Paths::of_user(dialect);
-    let sources = clinit_table::load(table.unwrap_or(&paths.table)).unwrap_or_default();
-    let settings = clinit_table::parse(&sources, ParseOptions { dialect }).settings;
+    let (paths, settings) = settings_of(table, dialect);
     log_folder(settings.log_folder, &paths, socket)
 }
 
@@ -499,23 +499,11 @@ impl Prepared {
             .iter()
             .flat_map(|(fd, numbers)| numbers.iter().map(|&number| (fd.as_raw_fd(), number)))
             .collect();
-        let mut image = Image::default();
-        image.candidates.push(&[b"/proc/self/exe"]);
-        image.arguments.push(&[Role::Keeper.name().as_bytes()]);
-        self.setup.to_arguments().iter().for_each(|argument| image.arguments.push(&[argument.as_bytes()]));
-        for (name, value) in std::env::vars_os() {
-            image.environment.push(&[name.as_bytes(), b"=", value.as_bytes()]);
-        }
-        let slot = Slot::default();
-        let start = Start {
-            slot: &slot,
-            descriptors: &descriptors,
-            cgroup: None,
-            keep_below: fixed::KEEP_KEEPER,
-            keep_too: None,
-            session: true,
-            open_files: None,
-        };
-        spawn(&mut image, &start).map(drop).map_err(at("start", Path::new("/proc/self/exe")))
+        let arguments: Vec<_> = self.setup.to_arguments().into_iter().map(OsString::into_vec).collect();
+        let variable =
+            |(name, value): (OsString, OsString)| [name.as_bytes(), b"=", value.as_bytes()].concat();
+        let environment: Vec<_> = std::env::vars_os().map(variable).collect();
+        clinit_keeper::start(&arguments, &environment, &descriptors)
+            .map_err(at("start", Path::new("/proc/self/exe")))
     }
 }

@@ -41,7 +41,7 @@ mod scope;
 pub use adopt::living;
 pub use companion::Companion;
 pub use controllers::cgroup_parent;
-pub use revive::Reviver;
+pub use revive::{Reviver, start};
 pub use run::{GONE, KeeperError, run};
 
 /// The name under which a process shows that it is the keeper.

@@ -2,7 +2,7 @@
 //! the lock on `keeper.lock` lets one of two new keepers win.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use std::time::Duration;
 
@@ -126,23 +126,35 @@ impl Reviver {
     }
 
     fn try_once(&self) -> bool {
-        let mut image = Image::default();
-        image.candidates.push(&[b"/proc/self/exe"]);
-        image.arguments.push(&[b"clinit: ", crate::ROLE.as_bytes()]);
-        self.arguments.iter().for_each(|argument| image.arguments.push(&[argument]));
-        self.environment.iter().for_each(|variable| image.environment.push(&[variable]));
         let descriptors: Vec<_> =
             self.descriptors.iter().map(|(fd, number)| (fd.as_raw_fd(), *number)).collect();
-        let slot = Slot::default();
-        let start = Start {
-            slot: &slot,
-            descriptors: &descriptors,
-            cgroup: None,
-            keep_below: fixed::KEEP_KEEPER,
-            keep_too: None,
-            session: true,
-            open_files: None,
-        };
-        spawn(&mut image, &start).is_ok()
+        start(&self.arguments, &self.environment, &descriptors).is_ok()
     }
+}
+
+/// Starts a keeper: this very program in that role, with these arguments behind its name, `environment` as
+/// `NAME=value`, and descriptors from, to.
+///
+/// # Errors
+/// No process can be made.
+pub fn start(
+    arguments: &[Vec<u8>],
+    environment: &[Vec<u8>],
+    descriptors: &[(RawFd, RawFd)],
+) -> io::Result<()> {
+    let mut image = Image::default();
+    image.candidates.push(&[b"/proc/self/exe"]);
+    image.arguments.push(&[b"clinit: ", crate::ROLE.as_bytes()]);
+    arguments.iter().for_each(|argument| image.arguments.push(&[argument]));
+    environment.iter().for_each(|variable| image.environment.push(&[variable]));
+    let start = Start {
+        slot: &Slot::default(),
+        descriptors,
+        cgroup: None,
+        keep_below: fixed::KEEP_KEEPER,
+        keep_too: None,
+        session: true,
+        open_files: None,
+    };
+    spawn(&mut image, &start)
 }

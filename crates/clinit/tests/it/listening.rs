@@ -170,6 +170,12 @@ fn what_the_table_lists_no_longer_is_closed() {
     daemon.reread();
     eventually("that nobody listens", || TcpStream::connect(("127.0.0.1", port)).is_err());
     answer(connect(other));
+    // Of one that is left with nothing, too, and it gets none.
+    daemon.write_table("web:a:run,:respawn:echo \"fds=$LISTEN_FDS\" > last; exec sleep 1000\n");
+    daemon.reread();
+    daemon.wait_file("last");
+    eventually("that nobody listens", || TcpStream::connect(("127.0.0.1", other)).is_err());
+    eventually("what it was given", || daemon.read("last") == "fds=\n");
 }
 
 #[test]

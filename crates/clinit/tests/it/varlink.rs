@@ -182,3 +182,16 @@ fn a_shutdown_with_more_ends_the_connection_when_the_daemon_is_gone() {
     assert_eq!(daemon.services(), [0; 0]);
     daemon.wait_end();
 }
+
+#[test]
+fn calls_that_come_at_one_stroke_are_all_answered_in_order() {
+    let daemon = Daemon::start("web:a:1,:respawn:sleep 1000\n");
+    let mut wire = Wire::connect(&daemon.socket());
+    let call = |tag: &str| {
+        format!("{{\"method\":\"org.clinit.Init.Status\",\"parameters\":{{\"tag\":\"{tag}\"}}}}\0")
+    };
+    assert!(wire.send([call("a"), call("absent"), call("a")].concat().as_bytes()));
+    assert!(wire.hear()["parameters"]["groups"].is_array());
+    assert_eq!(wire.hear()["error"], "org.clinit.Init.NoSuchEntry");
+    assert!(wire.hear()["parameters"]["groups"].is_array());
+}

@@ -11,7 +11,7 @@ use super::wire::{Deadline, Wire};
 use super::{ClientError, ProtocolError, Replies};
 use crate::frame;
 use crate::interface::{
-    CallError, Method, OrderReply, Reexec, ReexecReply, Reread, RereadReply, Shutdown, ShutdownReply, Status,
+    CallError, Method, Reexec, ReexecReply, Reread, RereadReply, Shutdown, ShutdownReply, Status,
     StatusReply, Tell, TellReply,
 };
 use crate::message::{Call, Reply};
@@ -92,18 +92,7 @@ impl Client {
     /// # Errors
     /// As [`Self::call`]. A timeout leaves the transition as it is.
     pub fn tell_and_wait(&mut self, tell: &Tell, wait: Duration) -> Result<TellReply, ClientError> {
-        self.last_reply(tell, wait)
-    }
-
-    /// The last of several replies.
-    fn last_reply<M: Method>(&mut self, method: &M, wait: Duration) -> Result<M::Reply, ClientError> {
-        let deadline = Deadline::after(wait);
-        let mut replies = self.stream(method)?;
-        let mut last = Err(ClientError::Closed);
-        while let Some(reply) = replies.next_before(&deadline) {
-            last = Ok(reply?);
-        }
-        last
+        self.call_and_wait(tell, wait, wait, |_| {})
     }
 
     /// The last of several replies, waited for no longer than `wait`. `meanwhile` hears each reply before it, and nothing
@@ -135,18 +124,6 @@ impl Client {
                 Err(error) => return Err(error),
             }
         }
-    }
-
-    /// Orders entries something; returns when what it brings about has ended, or after `wait`.
-    ///
-    /// # Errors
-    /// As [`Self::call`]. A timeout leaves what was begun as it is.
-    pub fn order_and_wait<M: Method<Reply = OrderReply>>(
-        &mut self,
-        order: &M,
-        wait: Duration,
-    ) -> Result<OrderReply, ClientError> {
-        self.last_reply(order, wait)
     }
 
     /// Asks how everything is, or some of it.

@@ -173,7 +173,7 @@ impl Engine {
             hearing,
             probes: Probes::default(),
             store,
-            ending: Ending::new(&parsed.settings, memory.status),
+            ending: Ending::new(&parsed, memory.status),
             told: memory.told,
             remembering: Status { is_stale: true, ..Status::default() },
             upgrade: None,
@@ -292,6 +292,11 @@ impl Engine {
         let mut records: Vec<Record> = Vec::new();
         self.node.take_records(&mut records);
         self.end_streams(&records);
+        for record in &records {
+            if let Record::GroupForgotten(group) = record {
+                self.untold(group);
+            }
+        }
         let mut items = std::mem::take(&mut self.items);
         items.extend(records.into_iter().map(Item::Node));
         items

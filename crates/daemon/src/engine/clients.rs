@@ -321,6 +321,12 @@ impl Clients {
         self.clients.values().filter_map(Client::deadline).chain(self.deaf_until).min()
     }
 
+    /// Whether somebody was answered after the last flush, and is not watched for taking it.
+    pub(crate) fn is_flush_due(&self) -> bool {
+        let is_due = |client: &Client| !client.out.is_empty() && !client.watched.contains(EventFlags::OUT);
+        self.clients.values().any(is_due)
+    }
+
     /// Whether anything is owed to anybody.
     pub(crate) fn all_are_paid(&self) -> bool {
         self.clients.values().all(|client| client.out.is_empty())

@@ -1,6 +1,6 @@
-//! The engine's one helper thread: it alone touches files that may be on a slow or hung file system.
+//! The engine's first helper thread, which may wait for a slow or hung file system.
 //!
-//! It reads and parses the table, and writes the status file. What is asked of it waits in a queue; when
+//! It reads and parses the table, and writes the status file and what outlives the machine. What is asked of it waits in a queue; when
 //! it has done something, a descriptor becomes readable. While nothing is asked, it sleeps.
 
 use std::fs;

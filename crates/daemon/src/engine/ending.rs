@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use clinit_engine::entry::State;
 use clinit_engine::event::{Event, Exit};
-use clinit_engine::name::{EntryKey, Tag};
+use clinit_engine::name::EntryKey;
 use clinit_engine::time::Instant;
-use clinit_table::Settings;
+use clinit_table::Parsed;
 use rustix::io::Errno;
 
 use super::Engine;
@@ -23,7 +23,7 @@ const UNKNOWN: u8 = 1;
 #[derive(Debug, Default)]
 pub(crate) struct Ending {
     /// The entry with whose end the daemon ends.
-    with: Option<Tag>,
+    with: Option<EntryKey>,
     /// How long a shutdown may take.
     timeout: Option<Duration>,
     /// When what is left is killed.
@@ -33,19 +33,24 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
-    pub(crate) fn new(settings: &Settings, status: u8) -> Self {
-        Self { status, ..Self::default() }.with(settings)
+    pub(crate) fn new(parsed: &Parsed, status: u8) -> Self {
+        Self { status, ..Self::default() }.with(parsed)
     }
 
-    fn with(self, settings: &Settings) -> Self {
-        Self { with: settings.exit_with.clone(), timeout: settings.shutdown_timeout, ..self }
+    fn with(self, parsed: &Parsed) -> Self {
+        let (settings, groups) = (&parsed.settings, &parsed.table.groups);
+        let with = settings.exit_with.as_ref().and_then(|tag| {
+            let group = groups.iter().find(|group| group.entries.iter().any(|entry| entry.tag == *tag))?;
+            Some(EntryKey { group: group.name.clone(), tag: tag.clone() })
+        });
+        Self { with, timeout: settings.shutdown_timeout, ..self }
     }
 }
 
 impl Engine {
     /// Another table holds.
-    pub(super) fn take_ending(&mut self, settings: &Settings) {
-        self.ending = std::mem::take(&mut self.ending).with(settings);
+    pub(super) fn take_ending(&mut self, parsed: &Parsed) {
+        self.ending = std::mem::take(&mut self.ending).with(parsed);
     }
 
     /// Shuts down when the entry that the table names is over, and kills what takes too long.
@@ -74,10 +79,7 @@ impl Engine {
 
     /// The entry with whose end the daemon ends, if it is over, and the status for that.
     fn over(&self) -> Option<(EntryKey, u8)> {
-        let tag = self.ending.with.as_ref()?;
-        let group =
-            self.node.groups().map(|group| EntryKey { group: group.name().clone(), tag: tag.clone() });
-        let entry = group.filter_map(|key| self.node.entry(self.node.entry_id(&key)?)).next()?;
+        let entry = self.node.entry(self.node.entry_id(self.ending.with.as_ref()?)?)?;
         let is_over = match entry.state() {
             State::Done { .. } | State::GivenUp { .. } => true,
             State::Down | State::Starting | State::Running { .. } | State::Ready => false,

@@ -32,7 +32,8 @@ impl Engine {
         }
         let listen: Box<[Listen]> = what.listen().into();
         let around = what.program().surroundings.clone();
-        if around.is_none() && listen.is_empty() && self.starts.is_idle() {
+        let needs_nothing = around.is_none() && listen.is_empty() && self.store.get(id).is_none();
+        if needs_nothing && self.starts.is_idle() {
             return self.hand_over(id, generation, kill_rest, Prepared::default(), now);
         }
         // Only an entry that is started for the first time has a turn in its group.

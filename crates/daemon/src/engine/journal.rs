@@ -129,23 +129,17 @@ impl Journal {
         everything: impl FnOnce() -> Vec<Item>,
     ) -> io::Result<()> {
         let long = self.bytes >= COMPACT_BYTES_MIN.max(COMPACT_FACTOR * self.bytes_when_new);
-        let Some(file) = self.file.as_mut().filter(|_| !long) else { return self.write_anew(&everything()) };
+        // Gone unless all goes well: behind a line that may have been cut nothing may be appended.
+        let Some(mut file) = self.file.take().filter(|_| !long) else {
+            return self.write_anew(&everything());
+        };
         write_line(&mut self.line, items)?;
-        let written = file.write_all(&self.line);
-        let bytes = self.line.len() as u64;
+        file.write_all(&self.line)?;
+        self.file = Some(file);
+        self.bytes += self.line.len() as u64;
         self.line.clear();
         self.line.shrink_to(LINE_BYTES_KEPT);
-        match written {
-            Ok(()) => {
-                self.bytes += bytes;
-                Ok(())
-            }
-            Err(error) => {
-                // The line may have been cut: nothing may be appended behind it.
-                self.file = None;
-                Err(error)
-            }
-        }
+        Ok(())
     }
 
     fn write_anew(&mut self, everything: &[Item]) -> io::Result<()> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clinit_engine::care::{Listen, Readiness};
 use clinit_engine::entry::Entry;
 use clinit_engine::event::{EntryId, Exit, Generation};
-use clinit_engine::logging::{Destination, Full, Stamp};
+use clinit_engine::logging::{Full, Stamp};
 use clinit_engine::name::{EntryKey, Level};
 use clinit_engine::node::Node;
 use clinit_engine::spec::{Command, KillScope, Output as SpecOutput, Program};
@@ -21,6 +21,7 @@ use rustix::process::{getegid, geteuid};
 use super::exits;
 use super::surroundings::{self, Own, Prepared};
 use super::view;
+use crate::logs::{Carried, carried};
 use crate::paths::{SOCKET_VARIABLE, notify_socket};
 use crate::roles::Manner;
 
@@ -230,14 +231,12 @@ impl Lowering {
             return Some(Sink::Terminal);
         }
         let log = &spec.policy.log;
-        let to = if spec.program.output == SpecOutput::Usual { &Destination::Usual } else { &log.to };
-        let base = match to {
-            Destination::Syslog => return Some(Sink::Syslog { tag: key.to_string().into_bytes() }),
-            Destination::Folder(path) => path.as_bytes().to_vec(),
-            Destination::Usual => self.logs.as_ref()?.as_os_str().as_bytes().to_vec(),
+        let base = match carried(self.logs.as_deref(), spec)? {
+            Carried::Syslog => return Some(Sink::Syslog { tag: key.to_string().into_bytes() }),
+            Carried::Below(base) => base,
         };
         Some(Sink::File(FileSink {
-            base,
+            base: base.as_os_str().as_bytes().to_vec(),
             name: folder_name(key.group.as_str(), key.tag.as_str()).into_bytes(),
             size: log.size_bytes,
             count: log.count,

@@ -292,7 +292,7 @@ impl Engine {
                 }
                 self.warn_of_cgroups(&parsed.table);
                 self.look_up_all(&parsed.table);
-                self.take_ending(&parsed.settings);
+                self.take_ending(&parsed);
                 self.happen(Event::TableAccepted(parsed.table), now);
                 self.remembering.is_stale = true;
                 self.follow_anew();
@@ -415,9 +415,6 @@ impl Engine {
                     notice,
                     clinit_engine::Notice::GroupChanged { .. } | clinit_engine::Notice::GroupForgotten { .. }
                 );
-                if let clinit_engine::Notice::GroupForgotten { group } = &notice {
-                    self.untold(group);
-                }
                 self.tell_waiters(index, &notice, now);
             }
             Action::Leave => self.leaving = true,
@@ -448,7 +445,7 @@ impl Engine {
             write.then_some(status.not_before),
             self.next_remembering(),
             self.next_hurry(),
-            (!self.actions.is_empty()).then_some(Instant::default()),
+            (!self.actions.is_empty() || self.clients.is_flush_due()).then_some(Instant::default()),
         ];
         let next = deadlines.into_iter().flatten().min()?;
         Timespec::try_from(next.since(now())).ok()

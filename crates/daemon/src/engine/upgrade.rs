@@ -38,6 +38,9 @@ const TRIAL_TIME: Duration = Duration::from_secs(10);
 /// How long the keeper may take to become the other program.
 const REPLACE_TIME: Duration = Duration::from_secs(10);
 
+/// Why no program is tried, or taken, now.
+const UNWRITTEN: &str = "the state cannot be written, so the next engine could not go on with it";
+
 /// The most that a program that is tried may say.
 const SAID_BYTES_MAX: usize = 4096;
 
@@ -85,9 +88,7 @@ impl Engine {
         setup.program = program.unwrap_or(setup.program);
         let began = match () {
             () if self.upgrade.is_some() => Err("another one is being tried".to_owned()),
-            () if self.journal_failed => {
-                Err("the state cannot be written, so the next engine could not go on with it".to_owned())
-            }
+            () if self.journal_failed => Err(UNWRITTEN.to_owned()),
             () => self.begin_trial(&setup, timeout.unwrap_or(TRIAL_TIME)).map_err(|error| error.to_string()),
         };
         match began {
@@ -156,11 +157,12 @@ impl Engine {
             }
             stage => Some(Upgrade { stage, ..upgrade }),
         };
-        if let Some(Upgrade { stage: Stage::Asked { by, .. }, .. }) = &self.upgrade
-            && *by <= now
-        {
-            self.refuse_upgrade("the keeper did not become it in time".to_owned(), now);
-        }
+        let reason = match self.upgrade.as_ref().map(|upgrade| &upgrade.stage) {
+            Some(Stage::Asked { by, .. }) if *by <= now => "the keeper did not become it in time",
+            Some(Stage::Ready(_)) if self.journal_failed => UNWRITTEN,
+            Some(Stage::Trying { .. } | Stage::Ready(_) | Stage::Asked { .. }) | None => return,
+        };
+        self.refuse_upgrade(reason.to_owned(), now);
     }
 
     /// When [`Self::go_on_with_upgrade`] has to be called although nothing happened.

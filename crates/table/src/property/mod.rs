@@ -42,7 +42,7 @@ pub struct Property {
     pub default: Option<&'static str>,
     /// The scopes at which it may be set, widest first. A wider one is the default for a narrower.
     pub scopes: &'static [Scope],
-    /// Whether a change of it restarts the entry.
+    /// Whether a change of it takes a restart: of the entry, or, where it is about the daemon, of that.
     pub restart: bool,
     /// What it is, in one line without a full stop.
     pub doc: &'static str,
@@ -93,11 +93,11 @@ impl Property {
     /// What a reread does that finds it changed, in words: `takes effect at once`.
     #[must_use]
     pub fn effect(&self) -> &'static str {
-        if self.restart {
-            "restarts the entry"
-        } else if self.is_setting() {
+        if self.restart && self.is_setting() {
             "takes effect when the daemon is started again"
-        } else if self.scopes.contains(&Scope::Entry) {
+        } else if self.restart {
+            "restarts the entry"
+        } else if self.is_setting() || self.scopes.contains(&Scope::Entry) {
             "takes effect at once"
         } else {
             "is for groups that are new, and for the next start of the daemon"
@@ -164,7 +164,10 @@ mod tests {
         for Property { name, doc, scopes, restart, .. } in REGISTRY {
             assert!(!doc.is_empty() && !doc.ends_with('.') && !doc.contains('\n'), "{name}");
             assert!(scopes.is_sorted() && !scopes.is_empty(), "{name}");
-            assert!(!restart || scopes.contains(&Scope::Entry), "{name} restarts no entry");
+            assert!(
+                !restart || scopes.contains(&Scope::Entry) || *scopes == [Scope::Table],
+                "{name} restarts no entry"
+            );
         }
     }
 
@@ -208,7 +211,8 @@ mod tests {
                 &mut draft,
             );
             assert_ne!(draft, default, "{} changes nothing", property.name);
-            assert_eq!(draft.program != default.program, property.restart, "{}", property.name);
+            let restarts_it = property.restart && !property.is_setting();
+            assert_eq!(draft.program != default.program, restarts_it, "{}", property.name);
         }
     }
 

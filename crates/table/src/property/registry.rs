@@ -27,7 +27,7 @@ const BASIC: &[Property] = &[
         kind: Kind::Path(|draft| &mut draft.settings.socket),
         default: Some("/var/run/clinit/init.s"),
         scopes: &[Scope::Table],
-        restart: false,
+        restart: true,
         doc: "the local socket, over which every command speaks to the daemon",
         more: "A path is at most 107 bytes long. Beside it stands the folder of the daemon's state, \
                `SOCKET.state`. On the command line `-s` gives it.",
@@ -39,7 +39,7 @@ const BASIC: &[Property] = &[
         kind: Kind::Permissions(|draft| &mut draft.settings.socket_mode),
         default: Some("0600"),
         scopes: &[Scope::Table],
-        restart: false,
+        restart: true,
         doc: "the permission bits of the local socket",
         more: "Whoever may write to the socket may ask how things are; only root and the user who runs the \
                daemon may change them.",
@@ -51,7 +51,7 @@ const BASIC: &[Property] = &[
         kind: Kind::Path(|draft| &mut draft.settings.clstat),
         default: Some("/var/run/clinit/clstat"),
         scopes: &[Scope::Table],
-        restart: false,
+        restart: true,
         doc: "the status file, which tells the level and the state of every group",
         more: "A line for each group that was told a level: `Cluster::Init::Group NAME LEVEL STATE`. It is \
                replaced as a whole, goes when the daemon ends, and `clinit status --clstat FILE` reads it.",
@@ -63,7 +63,7 @@ const BASIC: &[Property] = &[
         kind: Kind::Path(|draft| &mut draft.settings.log),
         default: None,
         scopes: &[Scope::Table],
-        restart: false,
+        restart: true,
         doc: "the daemon's own log file; without one it writes to standard error",
         more: "",
     },
@@ -90,7 +90,7 @@ const BASIC: &[Property] = &[
         kind: Kind::Path(|draft| &mut draft.settings.remember_file),
         default: Some("/var/lib/clinit/remembered"),
         scopes: &[Scope::Table],
-        restart: false,
+        restart: true,
         doc: "the file that remembers what was told",
         more: "It belongs on a disk. Of ordinary users it is `clinit/remembered` in `$XDG_STATE_HOME`, by default \
                `~/.local/state`; of a daemon on another socket the name has a number behind it. It is replaced as a \
@@ -107,7 +107,7 @@ const BASIC: &[Property] = &[
         doc: "the entry with whose end the daemon shuts down, to exit with its status",
         more: "It has ended when it is not started again by itself: a `wait`, `once` or `test` that is done, or \
                whatever was given up. The status is 128 and the signal's number for one that a signal ended, 127 for \
-               one that could not be executed. An entry that is stopped, by hand or by a level, has not ended.",
+               one that was not found, 126 for one that could not be executed. An entry that is stopped, by hand or by a level, has not ended.",
     },
     Property {
         name: "shutdown_timeout",
@@ -127,7 +127,7 @@ const BASIC: &[Property] = &[
         kind: Kind::Path(|draft| &mut draft.settings.log_folder),
         default: Some("/var/log/clinit"),
         scopes: &[Scope::Table],
-        restart: false,
+        restart: true,
         doc: "the folder in which a daemon in the background keeps what entries print",
         more: "It is made when missing. Of an ordinary user it is `clinit` in `$XDG_STATE_HOME` or \
                `~/.local/state`. Daemons whose tables have entries of the same names need folders of their own.",

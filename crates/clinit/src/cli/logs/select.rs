@@ -1,5 +1,6 @@
 //! Whose logs, and where they are: the daemon says it; where none answers, the table.
 
+use std::cell::LazyCell;
 use std::path::{Path, PathBuf};
 
 use clinit_control::client::ClientError;
@@ -23,16 +24,16 @@ struct Known {
 
 /// The entries of this name, of all groups without one, whose lines are kept.
 pub(super) fn select(place: &Place, name: Option<&str>) -> Result<Vec<Chosen>, Exit> {
-    let base = || find_logs(&place.socket(), place.table.as_deref(), place.dialect);
+    let base = LazyCell::new(|| find_logs(&place.socket(), place.table.as_deref(), place.dialect));
     let known = match ask(place, name) {
         Ok(reply) => of_daemon(reply),
         Err(ClientError::NoDaemon { .. } | ClientError::NoPermission { .. } | ClientError::Closed) => {
-            let known = of_table(place, name, &base());
-            if known.is_empty() { of_folder(name, &base()) } else { known }
+            let known = of_table(place, name, &base);
+            if known.is_empty() { of_folder(name, &base) } else { known }
         }
         // Perhaps the table had it once.
         Err(error @ ClientError::Remote(_)) => {
-            let known = of_folder(name, &base());
+            let known = of_folder(name, &base);
             if known.is_empty() {
                 return Err(say::client_error(&error));
             }
