@@ -104,7 +104,7 @@ impl Children {
         self.slots.len()
     }
 
-    pub(crate) fn get(&mut self, index: u32) -> Option<(&Slot, &mut Child)> {
+    pub(crate) fn get(&mut self, index: u32) -> Option<(&'static Slot, &mut Child)> {
         Some((self.slots.get(index)?, self.held.get_mut(index as usize)?))
     }
 

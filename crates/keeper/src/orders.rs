@@ -107,7 +107,8 @@ impl Nursery {
     /// Lays out what is executed. Variables of the order stand before, and instead of, the keeper's own; one
     /// without a value only takes the place of that.
     fn lay_out(&mut self, order: &Spawn<'_>) {
-        let image = self.berths.image();
+        // What it does to itself, it would do to us if it shared our memory.
+        let image = self.berths.image(!order.steps.is_empty());
         image.candidates.clear();
         image.arguments.clear();
         image.environment.clear();

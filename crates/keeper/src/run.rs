@@ -47,6 +47,9 @@ const LEAVE_NANOS: u64 = 5_000_000_000;
 /// How long a new keeper waits for the lock of the one before.
 const LOCK_NANOS: u64 = 1_000_000_000;
 
+/// How many signals wait to be told at most.
+const SIGNALS_MAX: usize = 16;
+
 pub(crate) const SIGKILL: i32 = 9;
 pub(crate) const SIGHUP: i32 = 1;
 const SIGINT: i32 = 2;
@@ -348,7 +351,7 @@ impl Keeper {
                     // One HUP that waits is as good as many; how often it was asked to end may matter.
                     if i32::from(signal) != SIGHUP || !self.signals.contains(&signal) {
                         self.signals.push(signal);
-                        self.signals.truncate(16);
+                        self.signals.truncate(SIGNALS_MAX);
                     }
                 }
                 _ => {}

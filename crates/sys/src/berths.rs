@@ -1,5 +1,10 @@
 //! Children that share their parent's memory until they execute: each has a berth of its own there, with a stack and
 //! all that it needs.
+//!
+//! The kernel ties some things to memory that one would take for a process's own, and what such a child does to
+//! itself it would do to its parent: its score for when memory runs out (proc_pid_oom_score_adj(5)), whether it may be
+//! looked into after a change of user (prctl(2), `PR_SET_DUMPABLE`), and the end of all who have memory in common when
+//! its cgroup has no more. So a child that takes any steps before it executes gets a copy.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -16,9 +21,9 @@ const BERTHS_MAX: usize = 32;
 /// How many berths are kept when nothing is started.
 const BERTHS_KEPT: usize = 2;
 
-/// The stack of a child, with a page below it that ends whoever runs over it.
+/// The stack of a child, with a page below it, of the largest size that there is, that ends whoever runs over it.
 const STACK_BYTES: usize = 32 << 10;
-const GUARD_BYTES: usize = 4 << 10;
+const GUARD_BYTES: usize = 64 << 10;
 
 /// What one child has of its parent until it executes.
 #[derive(Debug)]
@@ -53,12 +58,12 @@ impl Berth {
     }
 
     /// Makes a child that shares the memory.
-    fn share(&mut self, call: Call, start: &Start<'_>) -> isize {
+    fn share(&mut self, call: Call, start: &Start<'_, 'static>) -> isize {
         let Some(plan) = &mut self.plan else { return -1 };
         self.taken.store(1, Ordering::Release);
         let stack = self.stack.as_ptr().wrapping_add(GUARD_BYTES);
         // SAFETY: the stack is this child's alone, and so is the plan with all that it points to, until the kernel
-        // stores 0 at `taken`; the slot is in a mapping, or outlives the child by the caller's promise.
+        // stores 0 at `taken`; the slot is there for ever.
         let given = unsafe {
             match call {
                 Call::Clone3 => {
@@ -91,10 +96,10 @@ impl Drop for Berth {
     }
 }
 
-/// Room for children that share this process's memory until they execute. Reused from one start to the next, so that
-/// a start allocates nothing.
-#[derive(Debug, Default)]
+/// Room for children that share this process's memory until they execute, reused from one start to the next.
+#[derive(Debug)]
 pub struct Berths {
+    can_share: bool,
     #[expect(clippy::vec_box, reason = "children point into them, and they are not to move")]
     berths: Vec<Box<Berth>>,
     /// The berth that is laid out; none for a child that gets a copy.
@@ -103,12 +108,32 @@ pub struct Berths {
     spare: Image,
 }
 
+impl Default for Berths {
+    fn default() -> Self {
+        let can_share = raw::CAN_SHARE && is_at_least(SPARES_PARENTS);
+        Self { can_share, berths: Vec::new(), current: None, spare: Image::default() }
+    }
+}
+
+/// The first Linux on which a child that dumps core does not end all who share its memory.
+const SPARES_PARENTS: (u32, u32) = (5, 16);
+
+/// Whether this Linux is of that version or a newer one.
+fn is_at_least(version: (u32, u32)) -> bool {
+    let name = rustix::system::uname();
+    let Ok(release) = name.release().to_str() else { return false };
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|part| part.parse().ok());
+    numbers.next().zip(numbers.next()).is_some_and(|running| running >= version)
+}
+
 impl Berths {
-    /// What is executed next, to be laid out. It is as the last child in this place left it.
-    pub fn image(&mut self) -> &mut Image {
-        self.current = self.berths.iter().position(|berth| berth.is_free());
+    /// What is executed next, to be laid out; of a child that takes no steps before, or of one that does. It is as the
+    /// last child in this place left it.
+    pub fn image(&mut self, takes_steps: bool) -> &mut Image {
+        let may_share = self.can_share && !takes_steps;
+        self.current = self.berths.iter().position(|berth| may_share && berth.is_free());
         if self.current.is_none()
-            && raw::CAN_SHARE
+            && may_share
             && self.berths.len() < BERTHS_MAX
             && let Ok(berth) = Berth::new()
         {
@@ -121,18 +146,18 @@ impl Berths {
         }
     }
 
-    /// Starts what was laid out. Its pid stands in the slot, which has to be in a mapping of [`Slots`], before it runs.
-    ///
-    /// [`Slots`]: crate::slots::Slots
+    /// Starts what was laid out. Its pid stands in the slot before it runs.
     ///
     /// # Errors
-    /// clone3(2) failed: no process, memory or cgroup to be had.
-    pub fn spawn(&mut self, start: &Start<'_>) -> io::Result<()> {
+    /// clone3(2) failed: no process, memory or cgroup to be had. It can be tried again.
+    pub fn spawn(&mut self, start: &Start<'_, 'static>) -> io::Result<()> {
         let Some(berth) = self.current.and_then(|current| self.berths.get_mut(current)) else {
             return spawn(&mut self.spare, start);
         };
         berth.plan = Some(Plan::new(&mut berth.image, start));
-        by_any_call(|call| berth.share(call, start))
+        by_any_call(|call| berth.share(call, start))?;
+        self.current = None;
+        Ok(())
     }
 
     /// Whether there are more of them than are kept.
@@ -182,11 +207,36 @@ mod tests {
     }
 
     #[test]
+    fn who_takes_steps_gets_a_copy_and_changes_nobody_else() {
+        let slots = slots();
+        let slot = slots.get(0).unwrap();
+        let score = || std::fs::read_to_string("/proc/self/oom_score_adj").unwrap();
+        let before = score();
+        let mut berths = Berths::default();
+        for takes_steps in [true, false] {
+            let image = berths.image(takes_steps);
+            lay_out(image, &["sh", "-c", "cat /proc/self/oom_score_adj | grep -qx 777 && exit 7; exit 8"]);
+            image.steps.clear();
+            if takes_steps {
+                image.steps.oom_score_adj(777);
+            }
+            berths.spawn(&start(slot)).unwrap();
+            assert_eq!((exit_code(slot), slot.fault()), (if takes_steps { 7 } else { 8 }, 0));
+            assert_eq!(score(), before);
+        }
+    }
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        assert!(is_at_least((5, 9)) && is_at_least((4, 100)) && !is_at_least((4000, 0)));
+    }
+
+    #[test]
     fn who_cannot_execute_leaves_a_note_and_the_berth() {
         let slots = slots();
         let slot = slots.get(0).unwrap();
         let mut berths = Berths::default();
-        let image = berths.image();
+        let image = berths.image(false);
         lay_out(image, &["x"]);
         image.candidates.clear();
         image.candidates.push(&[b"/absent/x"]);
@@ -203,7 +253,7 @@ mod tests {
         let mut berths = Berths::default();
         let mut hanging = Vec::new();
         for _ in 0..2 * BERTHS_MAX {
-            let image = berths.image();
+            let image = berths.image(false);
             lay_out(image, &["x"]);
             image.steps.clear();
             image.steps.hang();
@@ -212,7 +262,7 @@ mod tests {
         }
         berths.rest();
         assert_eq!(berths.berths.len(), if raw::CAN_SHARE { BERTHS_MAX } else { 0 });
-        let image = berths.image();
+        let image = berths.image(false);
         lay_out(image, &WORDS);
         image.steps.clear();
         berths.spawn(&start(slot)).unwrap();

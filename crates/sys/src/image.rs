@@ -64,7 +64,7 @@ impl Strings {
     }
 }
 
-/// What is executed. Reused from one start to the next, so that a start allocates nothing.
+/// What is executed. Reused from one start to the next.
 #[derive(Debug, Default)]
 pub struct Image {
     /// Paths to try in order: one for a name with a slash, else one for each folder of PATH.

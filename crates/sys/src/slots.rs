@@ -126,7 +126,7 @@ impl Slot {
     }
 }
 
-/// The file of slots, mapped.
+/// The file of slots, mapped for as long as this process lives: children may write to it whatever becomes of this.
 #[derive(Debug)]
 pub struct Slots {
     file: File,
@@ -184,7 +184,7 @@ impl Slots {
 
     /// The first, which is of no child: what concerns the keeper as a whole is noted in its words.
     #[must_use]
-    pub fn header(&self) -> &Slot {
+    pub fn header(&self) -> &'static Slot {
         // SAFETY: the header is the first slot of the mapping, and the file has room for it.
         unsafe { self.memory.as_ref() }
     }
@@ -203,7 +203,7 @@ impl Slots {
 
     /// A slot that there is.
     #[must_use]
-    pub fn get(&self, index: u32) -> Option<&Slot> {
+    pub fn get(&self, index: u32) -> Option<&'static Slot> {
         // SAFETY: within the file's room, hence within the mapping; slots are only read and written as
         // atomics, which any bit pattern is valid for.
         (index < self.len).then(|| unsafe { self.memory.add(index as usize + 1).as_ref() })
@@ -251,13 +251,6 @@ pub fn read(file: &mut impl io::Read) -> io::Result<Vec<Slot>> {
     match slots.next() {
         Some(header) if header.generation() != MAGIC => Err(io::Error::other("is of another version")),
         Some(_) | None => Ok(slots.collect()),
-    }
-}
-
-impl Drop for Slots {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is ours, and no reference into it outlives `self`.
-        unsafe { libc::munmap(self.memory.as_ptr().cast(), MAP_BYTES) };
     }
 }
 

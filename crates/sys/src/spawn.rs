@@ -16,9 +16,9 @@ use crate::steps::{Limit, Resource, Steps, set_limit};
 
 /// How a process is started.
 #[derive(Debug)]
-pub struct Start<'a> {
+pub struct Start<'a, 'slot> {
     /// Where pid and fault are noted. In shared memory, or the fault is lost.
-    pub slot: &'a Slot,
+    pub slot: &'slot Slot,
     /// Descriptors to put into place: from, to. No `from` may be another pair's `to`.
     pub descriptors: &'a [(RawFd, RawFd)],
     /// The cgroup to start in.
@@ -89,7 +89,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Points into `image` and to the slot.
-    pub(crate) fn new(image: &mut Image, start: &Start<'_>) -> Self {
+    pub(crate) fn new(image: &mut Image, start: &Start<'_, '_>) -> Self {
         let candidates = image.candidates.point();
         let arguments = image.arguments.point();
         let environment = image.environment.point();
@@ -120,7 +120,7 @@ impl Plan {
 ///
 /// # Errors
 /// clone3(2) failed: no process, memory or cgroup to be had.
-pub fn spawn(image: &mut Image, start: &Start<'_>) -> io::Result<()> {
+pub fn spawn(image: &mut Image, start: &Start<'_, '_>) -> io::Result<()> {
     let mut plan = Plan::new(image, start);
     by_any_call(|call| copy(call, start, &mut plan))
 }
@@ -141,7 +141,7 @@ pub(crate) fn by_any_call(mut make: impl FnMut(Call) -> isize) -> io::Result<()>
 }
 
 /// Makes a child with a copy of the memory.
-fn copy(call: Call, start: &Start<'_>, plan: &mut Plan) -> isize {
+fn copy(call: Call, start: &Start<'_, '_>, plan: &mut Plan) -> isize {
     // SAFETY: without CLONE_VM the child is a copy, as of fork(2), and goes on here, where it begins its plan, which
     // never returns. The addresses outlive the call.
     unsafe {
@@ -179,7 +179,7 @@ pub(crate) const SHARED: u64 = libc::CLONE_VM as u64 | libc::CLONE_CHILD_CLEARTI
 /// Not in libc for every target.
 const CLONE_INTO_CGROUP: u64 = 1 << 33;
 
-pub(crate) fn clone_args(start: &Start<'_>, more: u64) -> libc::clone_args {
+pub(crate) fn clone_args(start: &Start<'_, '_>, more: u64) -> libc::clone_args {
     // SAFETY: clone_args is plain data for which zero means "none".
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
     args.flags = libc::CLONE_PARENT_SETTID as u64 | more;
@@ -193,7 +193,7 @@ pub(crate) fn clone_args(start: &Start<'_>, more: u64) -> libc::clone_args {
 }
 
 /// The arguments of the older call, in the machine's order.
-pub(crate) fn clone_words(start: &Start<'_>, more: u64, stack: usize, child: usize) -> [usize; 5] {
+pub(crate) fn clone_words(start: &Start<'_, '_>, more: u64, stack: usize, child: usize) -> [usize; 5] {
     let flags = libc::CLONE_PARENT_SETTID.unsigned_abs() | libc::SIGCHLD.unsigned_abs();
     let flags = usize::try_from(u64::from(flags) | more).unwrap_or(0);
     let parent = usize::try_from(start.slot.pid_address()).unwrap_or(0);
@@ -333,7 +333,7 @@ pub(crate) mod tests {
         slots
     }
 
-    pub(crate) fn start(slot: &Slot) -> Start<'_> {
+    pub(crate) fn start<'slot>(slot: &'slot Slot) -> Start<'static, 'slot> {
         Start {
             slot,
             descriptors: &[],

@@ -340,6 +340,10 @@ fn nice_and_oom_score_adj_are_those_of_the_table() {
     let stat = file(it, "stat");
     let nice = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap().to_owned();
     assert_eq!((nice.as_str(), file(it, "oom_score_adj").trim()), ("7", "321"));
+    let own = file(std::process::id(), "oom_score_adj");
+    for role in ["keeper", "engine", "logger"] {
+        assert_eq!(file(daemon.role_pid(role), "oom_score_adj"), own, "{role}");
+    }
     are_refused(&["nice:20", "nice:+1", "oom_score_adj:1001", "oom_score_adj:low"]);
 }
 
