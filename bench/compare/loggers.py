@@ -58,8 +58,8 @@ class ClinitLog(Clinit):
         self.program, self.gate, self.root = lines_program, gate, None
 
     def properties(self):
-        own = [] if CLINIT_OUTPUT is None else [f":::output:{CLINIT_OUTPUT.format(folder=self.folder)}"]
-        return [":::cgroup:no", *own]
+        # As large as those of s6-log.
+        return [":::cgroup:no", f":::output:{CLINIT_OUTPUT.format(folder=self.folder)}", ":::log_size:255M"]
 
     def entries(self):
         words = f"{self.program} {self.gate} {self.lines_each} {self.how} sleep"
@@ -70,7 +70,7 @@ class ClinitLog(Clinit):
         self.prepare()
         with open(os.path.join(self.folder, "said"), "wb") as said:
             self.root = _start(self.command(), stdout=said, stderr=said)
-        return [os.path.join(self.folder, "said" if CLINIT_OUTPUT is None else "log")]
+        return [os.path.join(self.folder, "log")]
 
     def end(self):
         if self.root:
@@ -119,8 +119,6 @@ def measure(place, quick):
 
 
 def _measure_one(kind, writers, how, lines_each, place, program):
-    if kind is ClinitLog and CLINIT_OUTPUT is None:
-        raise Failed("has no logs on disk yet")
     stamp_bytes = _run(kind, 1, "each", 1, _stamp_bytes, place, program)
 
     def until_kept(paths, before, begun):

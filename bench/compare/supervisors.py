@@ -10,9 +10,8 @@ import subprocess
 # clinit's verb for the daemon in the foreground.
 CLINIT_DAEMON = ["-d"]
 
-# Where clinit's default configuration logs to: None is the daemon's own log, which has all lines.
-# With logs on disk: CLINIT_OUTPUT = "file:{folder}/log"
-CLINIT_OUTPUT = None
+# Where clinit's default configuration keeps what entries print, as `clinit daemon` does.
+CLINIT_OUTPUT = "file:{folder}/log"
 
 
 class Supervisor:
@@ -204,12 +203,12 @@ class Clinit(Supervisor):
 
 
 class ClinitDefault(Clinit):
-    """As a table without properties runs: a cgroup for each service, and a log."""
+    """As `clinit daemon` runs a table without properties: a cgroup for each service, and a log."""
 
     name, title = "clinit-default", "clinit, default"
 
     def properties(self):
-        return [] if CLINIT_OUTPUT is None else [f":::output:{CLINIT_OUTPUT.format(folder=self.folder)}"]
+        return [f":::output:{CLINIT_OUTPUT.format(folder=self.folder)}"]
 
 
 ALL = (Floor, Clinit, ClinitDefault, S6, Runit, Daemontools, Supervisord)
